@@ -1,0 +1,1691 @@
+"""
+title: Rightsize
+author: Rightsize
+version: 0.1.0
+license: MIT
+required_open_webui_version: 0.12.0
+requirements: phonenumbers, python-stdnum
+description: Sends every chat to the right-size model: small, medium or large on your own GPU, or a frontier model.
+"""
+# Made by scripts/bundle.py from pipelines/rightsize.py: change that file, not this one.
+
+import asyncio
+import ipaddress
+import json
+import logging
+import math
+import re
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from importlib import import_module
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
+from starlette.responses import Response, StreamingResponse
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+# ---- rightsize/errors.py -------------------------------------------------------------------------
+# The errors a user can meet. The text of each is one sentence that says what to do.
+
+class RightsizeError(Exception):
+    """Base of every error Rightsize raises on purpose; `str(error)` is fit to show in the chat."""
+
+
+class EmptyMessage(RightsizeError):
+    """The request holds nothing to answer."""
+
+    def __init__(self) -> None:
+        super().__init__("The message is empty: type a question or attach a file, then send it again.")
+
+
+class UnknownRoute(RightsizeError):
+    """The manifold model asked for does not exist."""
+
+    def __init__(self, route: str, known: list[str]) -> None:
+        super().__init__(
+            f"Rightsize has no model called '{route[:60]}': pick one of {', '.join(known)} in the model menu."
+        )
+
+
+class InvalidValve(RightsizeError):
+    """A saved valve cannot be used."""
+
+    def __init__(self, valve: str, problem: str) -> None:
+        super().__init__(
+            f"The Rightsize valve '{valve}' cannot be used ({problem}): ask an administrator to correct it "
+            "under Admin Panel > Functions."
+        )
+
+
+class NoModelAvailable(RightsizeError):
+    """No model satisfies the constraints of the request."""
+
+
+class RequestTooLong(RightsizeError):
+    """The request does not fit the context window of any allowed model."""
+
+    def __init__(self, tokens: int, largest: int, where: str) -> None:
+        super().__init__(
+            f"This conversation needs about {tokens:,} tokens, more than the {largest:,} that the largest "
+            f"{where} can read: shorten the message or start a new chat."
+        )
+
+
+class BackendFailed(RightsizeError):
+    """The chosen model's backend refused or could not be reached."""
+
+    def __init__(self, model: str, detail: str) -> None:
+        # Providers can echo a request back in an error: keep the first line, and keep it short.
+        first_line = detail.strip().splitlines()[0][:160].rstrip(" .") if detail.strip() else "no reason given"
+        super().__init__(
+            f"{model} could not answer ({first_line}): check that its server is running, or pick another model, "
+            "and send the message again."
+        )
+
+
+class AnswerCutOff(RightsizeError):
+    """The stream ended before the model said it had finished."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"The answer from {model} was cut off before its end: press Regenerate, or pick another model."
+        )
+
+
+class PersonalDataBlocked(RightsizeError):
+    """Personal data was found, or may be there, and no local model can take the request."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"This message was not sent, because {reason} and no local model that you may use can answer it: "
+            "start Ollama, or ask an administrator for access to a local model."
+        )
+
+
+class GuardNotInPlace(RightsizeError):
+    """The last check before every model call could not be set up, so nothing may be sent."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This message was not sent, because the Rightsize privacy guard does not fit this version of "
+            "Open WebUI: ask an administrator to update Rightsize or switch the guard off."
+        )
+
+
+class DetectorUnavailable(RightsizeError):
+    """A library that the personal-data check needs is not installed."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(
+            f"Rightsize cannot check for personal data because the Python package '{package}' is missing: "
+            "ask an administrator to install it."
+        )
+
+
+class UnexpectedFailure(RightsizeError):
+    """Something failed that Rightsize did not foresee; only the kind of failure is named, never its text."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(
+            f"Rightsize could not handle this message (internal error {type(error).__name__}): send it again, "
+            "or pick a model directly and tell an administrator."
+        )
+
+# ---- rightsize/settings.py -----------------------------------------------------------------------
+# What an administrator may set. The valves in the admin panel are these models.
+
+TIER_NAMES = ("small", "medium", "large", "frontier")
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Split a comma-separated valve into its trimmed, non-empty items."""
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def parse_tier_overrides(text: str) -> dict[str, str]:
+    """Parse `model=tier, model=tier` into a mapping; model ids may themselves hold colons and slashes.
+
+    Raises ValueError, naming the first item that is not `model=tier` with a known tier.
+    """
+    overrides: dict[str, str] = {}
+    for item in split_list(text):
+        model, separator, tier = item.rpartition("=")
+        if not separator or not model.strip() or tier.strip().lower() not in TIER_NAMES:
+            raise ValueError(f"'{item}' is not model=tier with a tier of {', '.join(TIER_NAMES)}")
+        overrides[model.strip()] = tier.strip().lower()
+    return overrides
+
+
+class RoutingSettings(BaseModel):
+    """How models are sorted into tiers and which may be chosen: the valves of the Rightsize pipe."""
+
+    small_up_to_billion: float = Field(
+        default=5.0, gt=0, description="Local models with up to this many billion parameters are the small tier."
+    )
+    medium_up_to_billion: float = Field(
+        default=20.0, gt=0, description="Up to this many billion parameters is medium; above it is large."
+    )
+    tier_overrides: str = Field(
+        default="",
+        description="Move models to another tier: model=tier, model=tier (small, medium, large or frontier).",
+    )
+    excluded_models: str = Field(default="", description="Model ids never to be chosen, separated by commas.")
+    frontier_model: str = Field(
+        default="", description="Id of the cloud model used for the frontier tier; empty lets Rightsize pick."
+    )
+    auto_may_use_cloud: bool = Field(
+        default=True, description="Let Auto send the very hardest requests to the frontier model in the cloud."
+    )
+    local_hosts: str = Field(
+        default="",
+        description=(
+            "Hosts of connections that you vouch are on your own hardware, separated by commas "
+            "(for example 127.0.0.1, gpu-box.lan). Models of every other OpenAI-compatible host count as cloud, "
+            "unless their connection is marked Local."
+        ),
+    )
+
+    @field_validator("tier_overrides")
+    @classmethod
+    def _overrides_can_be_parsed(cls, value: str) -> str:
+        parse_tier_overrides(value)
+        return value
+
+    @field_validator("medium_up_to_billion")
+    @classmethod
+    def _tiers_are_in_order(cls, value: float, info: object) -> float:
+        small = getattr(info, "data", {}).get("small_up_to_billion", 0.0)
+        if value <= small:
+            raise ValueError(f"it must be above small_up_to_billion, which is {small:g}")
+        return value
+
+
+class PrivacySettings(BaseModel):
+    """What counts as personal data: the valves of the privacy guard, which the pipe honours too."""
+
+    phone_regions: str = Field(
+        default="US,CA,GB,IE,AU,DE,AT,CH,FR,BE,NL,ES,IT,PT,DK,SE,NO,FI,PL,IN,BR,MX",
+        description="Countries (two-letter codes) whose phone numbers are known without their +country prefix.",
+    )
+    attachments_stay_local: bool = Field(
+        default=True,
+        description="Keep images and other attachments, which cannot be read for personal data, on local models.",
+    )
+
+    @field_validator("phone_regions")
+    @classmethod
+    def _regions_are_country_codes(cls, value: str) -> str:
+        for region in split_list(value):
+            if len(region) != 2 or not region.isalpha():
+                raise ValueError(f"'{region}' is not a two-letter country code")
+        return value
+
+# ---- rightsize/locality.py -----------------------------------------------------------------------
+# Local or cloud: a safety property. Whatever is not known to be local is cloud.
+
+class Location(StrEnum):
+    """Where a model runs."""
+
+    LOCAL = "local"
+    CLOUD = "cloud"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One connection of Open WebUI; `mark` is its connection_type where an administrator saved one."""
+
+    url: str
+    mark: str | None = None
+
+
+@dataclass(frozen=True)
+class Connections:
+    """The connections by backend, each at the index that Open WebUI's model list refers to it by."""
+
+    ollama: tuple[Connection, ...] = ()
+    openai: tuple[Connection, ...] = ()
+
+
+# Names that never leave the machine or its network: RFC 6761 (localhost), RFC 6762 (local),
+# RFC 8375 (home.arpa), ICANN's reserved "internal", and the "lan" that home routers hand out.
+_PRIVATE_SUFFIXES = (".localhost", ".local", ".home.arpa", ".internal", ".lan")
+
+
+def host_of(url: str) -> str:
+    """The host of a URL in lower case, or an empty string if it has none."""
+    try:
+        return (urlsplit(url if "://" in url else f"//{url}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def is_private_host(host: str) -> bool:
+    """Whether a host can only be this machine or its own network: loopback, private or single-label."""
+    if not host:
+        return False
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith(_PRIVATE_SUFFIXES)
+    return address.is_loopback or (address.is_private and not address.is_unspecified)
+
+
+def _runs_in_ollama_cloud(tags: Mapping[str, Any], model_id: str) -> bool:
+    # Ollama names its cloud models `name:cloud` or `name:size-cloud` and gives them a remote_host in /api/tags.
+    tag = model_id.rpartition(":")[2].lower()
+    return bool(tags.get("remote_host") or tags.get("remote_model")) or tag == "cloud" or tag.endswith("-cloud")
+
+
+def _connection(connections: tuple[Connection, ...], index: Any) -> Connection | None:
+    if isinstance(index, int) and 0 <= index < len(connections):
+        return connections[index]
+    return None
+
+
+def locate(entry: Mapping[str, Any], connections: Connections, settings: RoutingSettings) -> Location:
+    """Say where the model of one entry of Open WebUI's model list runs.
+
+    - An Ollama model is local when it has no remote_host and every connection that serves it is on a
+      private host that is not marked external, or on a host that the administrator vouches for.
+    - An OpenAI-compatible model is local only by an administrator's word: its connection is marked local,
+      or its host is in `local_hosts`. A loopback address is not enough, since gateways on it forward to clouds.
+    - Everything else, functions and direct connections included, is cloud.
+    """
+    if entry.get("pipe") or entry.get("direct"):
+        return Location.CLOUD
+    vouched_for = {host.lower() for host in split_list(settings.local_hosts)}
+    if entry.get("owned_by") == "ollama":
+        tags = entry.get("ollama")
+        if not isinstance(tags, Mapping) or _runs_in_ollama_cloud(tags, str(entry.get("id", ""))):
+            return Location.CLOUD
+        indices = tags.get("urls")
+        if not isinstance(indices, list) or not indices:
+            return Location.CLOUD
+        for index in indices:
+            connection = _connection(connections.ollama, index)
+            if connection is None:
+                return Location.CLOUD
+            host = host_of(connection.url)
+            if host in vouched_for:
+                continue
+            if connection.mark == "external" or not is_private_host(host):
+                return Location.CLOUD
+        return Location.LOCAL
+    if entry.get("owned_by") == "openai":
+        connection = _connection(connections.openai, entry.get("urlIdx"))
+        if connection is not None and (connection.mark == "local" or host_of(connection.url) in vouched_for):
+            return Location.LOCAL
+    return Location.CLOUD
+
+# ---- rightsize/catalogue.py ----------------------------------------------------------------------
+# The models there are: what each can do, its tier, and whether it is local or in the cloud.
+
+class Tier(StrEnum):
+    """How large a model is; the first three are local, the last is in the cloud."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+    FRONTIER = "frontier"
+
+
+class Backend(StrEnum):
+    """What serves a model inside Open WebUI."""
+
+    OLLAMA = "ollama"
+    OPENAI = "openai"
+    FUNCTION = "function"
+
+
+LOCAL_TIERS = (Tier.SMALL, Tier.MEDIUM, Tier.LARGE)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a model can do; None means that nothing says."""
+
+    vision: bool | None = None
+    tools: bool | None = None
+    chat: bool = True
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of the catalogue.
+
+    `parameters_billion` is in 10^9 parameters and `context_window` in tokens; both are None where unknown.
+    `resident` says that the backend has it loaded now.
+    """
+
+    id: str
+    name: str
+    backend: Backend
+    location: Location
+    tier: Tier
+    parameters_billion: float | None = None
+    quantization: str | None = None
+    context_window: int | None = None
+    capabilities: Capabilities = Capabilities()
+    resident: bool = False
+    created: int = 0
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the model runs on the user's own hardware."""
+        return self.location is Location.LOCAL
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The models that one user may use."""
+
+    models: tuple[Model, ...]
+
+    def find(self, model_id: str) -> Model | None:
+        """Return the model with this id, or None."""
+        return next((model for model in self.models if model.id == model_id), None)
+
+
+# Families and names of models that embed or transcribe and cannot chat; Ollama's `capabilities` decides
+# where it is given, this only where it is not (Ollama before 0.6.4, and OpenAI-compatible servers).
+_NOT_CHAT = re.compile(
+    r"\b(embed\w*|bert|nomic-bert|rerank\w*|whisper|tts|dall-e|moderation|realtime|transcribe|image|sora|audio)\b|embed",
+    re.IGNORECASE,
+)
+
+
+def parse_parameter_size(text: str) -> float | None:
+    """Read Ollama's `parameter_size` ("3.2B", "137M", "8x7B") as billions of parameters; None if it is not one."""
+    match = re.fullmatch(r"\s*(?:(\d+)\s*x\s*)?(\d+(?:\.\d+)?)\s*([KMBT])\s*", text, re.IGNORECASE)
+    if not match:
+        return None
+    scale = {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}[match[3].upper()]
+    return int(match[1] or 1) * float(match[2]) * scale
+
+
+def parameters_from_name(name: str) -> float | None:
+    """Read a size such as `-32b` or `:3b` out of a model's name, as billions of parameters."""
+    sizes = [
+        size
+        for match in re.finditer(r"(?:^|[-:_/ ])((?:\d+x)?\d+(?:\.\d+)?[bm])(?=$|[-:_/ .])", name, re.IGNORECASE)
+        if (size := parse_parameter_size(match[1])) is not None
+    ]
+    return max(sizes, default=None)
+
+
+def tier_for(model_id: str, location: Location, billions: float | None, settings: RoutingSettings) -> Tier:
+    """Sort a model into a tier: the administrator's override, else cloud is frontier, else by size.
+
+    A local model of unknown size is medium: neither trusted with the hardest nor kept for the easiest.
+    """
+    override = parse_tier_overrides(settings.tier_overrides).get(model_id)
+    if override is not None:
+        return Tier(override)
+    if location is Location.CLOUD:
+        return Tier.FRONTIER
+    if billions is None:
+        return Tier.MEDIUM
+    if billions <= settings.small_up_to_billion:
+        return Tier.SMALL
+    return Tier.MEDIUM if billions <= settings.medium_up_to_billion else Tier.LARGE
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _context_window(show: Mapping[str, Any]) -> int | None:
+    """`model_info["<architecture>.context_length"]` of Ollama's /api/show, in tokens."""
+    for key, value in _mapping(show.get("model_info")).items():
+        if key.endswith(".context_length") and isinstance(value, int) and value > 0:
+            return value
+    return None
+
+
+def _capabilities(entry: Mapping[str, Any], show: Mapping[str, Any], searched_text: str) -> Capabilities:
+    overrides = _mapping(_mapping(_mapping(entry.get("info")).get("meta")).get("capabilities"))
+    shown = show.get("capabilities")
+    if isinstance(shown, list):
+        return Capabilities(vision="vision" in shown, tools="tools" in shown, chat="completion" in shown)
+    # Open WebUI's own switch says what an administrator allows, so it can only be trusted to take vision away.
+    vision = False if overrides.get("vision") is False else None
+    return Capabilities(vision=vision, tools=None, chat=_NOT_CHAT.search(searched_text) is None)
+
+
+def backend_of(entry: Mapping[str, Any]) -> Backend:
+    """Which backend serves an entry of Open WebUI's model list."""
+    if entry.get("pipe"):
+        return Backend.FUNCTION
+    return Backend.OLLAMA if entry.get("owned_by") == "ollama" else Backend.OPENAI
+
+
+def is_base_model(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is a model itself, not a preset or an arena made of others."""
+    return not entry.get("preset") and not entry.get("arena") and entry.get("owned_by") != "arena"
+
+
+def build_model(
+    entry: Mapping[str, Any], show: Mapping[str, Any], connections: Connections, settings: RoutingSettings
+) -> Model:
+    """Turn one entry of Open WebUI's model list, and Ollama's /api/show for it, into a Model.
+
+    `show` is empty where the backend is not Ollama or did not answer.
+    """
+    model_id = str(entry.get("id", ""))
+    name = str(entry.get("name") or model_id)
+    tags = _mapping(entry.get("ollama"))
+    details = _mapping(tags.get("details"))
+    location = locate(entry, connections, settings)
+    billions = parse_parameter_size(str(details.get("parameter_size", "")))
+    if billions is None:
+        billions = parameters_from_name(model_id)
+    families = details.get("families")
+    searched = " ".join([model_id, *(families if isinstance(families, list) else [])])
+    created = entry.get("created")
+    return Model(
+        id=model_id,
+        name=name,
+        backend=backend_of(entry),
+        location=location,
+        tier=tier_for(model_id, location, billions, settings),
+        parameters_billion=billions,
+        quantization=details.get("quantization_level") or None,
+        context_window=_context_window(show),
+        capabilities=_capabilities(entry, show, searched),
+        resident=bool(entry.get("loaded")),
+        created=created if isinstance(created, int) else 0,
+    )
+
+
+def build_catalogue(
+    entries: list[Mapping[str, Any]],
+    shows: Mapping[str, Mapping[str, Any]],
+    connections: Connections,
+    settings: RoutingSettings,
+) -> Catalogue:
+    """Build the catalogue from Open WebUI's model list.
+
+    `entries` are the models that the user may use; `shows` maps a model id to Ollama's /api/show.
+    Left out: presets and arenas (they stand for others), models that cannot chat, models that the
+    administrator excluded, and functions unless one is named as the frontier model, since where a
+    function sends a message cannot be known.
+    """
+    excluded = set(split_list(settings.excluded_models))
+    models = []
+    for entry in entries:
+        model_id = str(entry.get("id", ""))
+        if not model_id or model_id in excluded or not is_base_model(entry):
+            continue
+        if backend_of(entry) is Backend.FUNCTION and model_id != settings.frontier_model.strip():
+            continue
+        model = build_model(entry, shows.get(model_id, {}), connections, settings)
+        if model.capabilities.chat:
+            models.append(model)
+    return Catalogue(tuple(models))
+
+# ---- rightsize/parameters.py ---------------------------------------------------------------------
+# Sampling parameters in the form that each backend takes.
+#
+# Open WebUI hands a function every parameter at the top level of the body. Ollama wants its own under
+# `options` (and Open WebUI's conversion drops the others); OpenAI-compatible servers refuse those they do not know.
+
+# https://github.com/ollama/ollama/blob/main/docs/modelfile.md#valid-parameters-and-values, and the three
+# that Open WebUI lifts from `options` to the root of Ollama's request: format, keep_alive and think.
+OLLAMA_OPTIONS = frozenset(
+    "temperature top_p top_k min_p seed stop num_predict num_ctx num_keep num_batch num_gpu num_thread main_gpu "
+    "repeat_last_n repeat_penalty presence_penalty frequency_penalty mirostat mirostat_eta mirostat_tau tfs_z "
+    "typical_p use_mmap use_mlock penalize_newline format keep_alive think".split()
+)
+# Those of them that the OpenAI chat completion API has too.
+_SHARED_WITH_OPENAI = frozenset("temperature top_p seed stop presence_penalty frequency_penalty".split())
+
+
+def shape_parameters(body: Mapping[str, Any], backend: Backend, context_window: int | None) -> dict[str, Any]:
+    """Return a copy of the body with its parameters where the backend looks for them.
+
+    `context_window`, in tokens, becomes Ollama's num_ctx.
+    """
+    shaped = dict(body)
+    given = shaped.pop("options", None)
+    options = dict(given) if isinstance(given, Mapping) else {}
+    for name in OLLAMA_OPTIONS & shaped.keys():
+        options.setdefault(name, shaped.pop(name))
+    if backend is Backend.OLLAMA:
+        if context_window:
+            options["num_ctx"] = context_window
+        if options:
+            shaped["options"] = options
+        return shaped
+    shaped.update({name: value for name, value in options.items() if name in _SHARED_WITH_OPENAI})
+    if "num_predict" in options:
+        shaped.setdefault("max_tokens", options["num_predict"])
+    return shaped
+
+
+def asked_context_window(body: Mapping[str, Any]) -> int | None:
+    """The context window that the request or its preset asks for (num_ctx), in tokens."""
+    options = body.get("options")
+    value = body.get("num_ctx") or (options.get("num_ctx") if isinstance(options, Mapping) else None)
+    return value if isinstance(value, int) and value > 0 else None
+
+# ---- rightsize/names.py --------------------------------------------------------------------------
+# Names of people, as far as the words around them give them away.
+#
+# Without a language model nobody can tell a private person's name from a public one's, so a name counts only where
+# its surroundings make it a private one: "my name is ...", "patient ...", "call ... on", a title, a signature.
+
+_WORD = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’\-])+(?!\w)"
+_PERSON = rf"(?-i:{_WORD}(?:\s+(?:(?:van|von|de|der|den|la|le|di|da|al|bin)\s+)*(?:[A-Z]\.\s*)?{_WORD}){{0,3}})"
+_FULL_NAME = rf"(?-i:{_WORD}\s+(?:(?:van|von|de|der|den|la|le|di|da|al|bin)\s+)*(?:[A-Z]\.\s*)?{_WORD})"
+
+_PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+    for pattern in (
+        rf"\bname(?:['’]s|\s+is|\s*:)\s+(?P<name>{_PERSON})",
+        rf"\b(?:i\s+am|i['’]m)\s+(?P<name>{_FULL_NAME})",
+        rf"\b(?:mr|mrs|ms|miss|mx|herr|frau|madame|monsieur|se[nñ]or|se[nñ]ora)\b\.?\s+(?P<name>{_PERSON})",
+        rf"\b(?:my|our|his|her|their|your|the)\s+(?:client|customer|employee|applicant|candidate|tenant|claimant|defendant|colleague|neighbou?r|"
+        rf"husband|wife|son|daughter|mother|father|sister|brother|boyfriend|girlfriend|boss|manager|doctor|friend)\s*"
+        rf"(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
+        rf"\bpatient\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
+        rf"\b(?:call|contact|email|e-mail|text|phone|ring|reach|write\s+to|remind|invite|meet|ask)\s+(?P<name>{_FULL_NAME})",
+        rf"^[ \t]*(?:dear|hi|hello)[ \t]+(?P<name>{_PERSON})\s*[,!:]",
+        rf"\b(?:sincerely|regards|cheers|best\s+wishes|yours|love)\s*,?\s*\n+\s*(?P<name>{_FULL_NAME})",
+        rf"(?P<name>{_FULL_NAME})(?:['’]s)?\s+(?:was|is|has\s+been|were)\s+(?:diagnosed|hospitali[sz]ed|fired|arrested|"
+        rf"pregnant|born\s+on|hired|prescribed|admitted)",
+        rf"(?P<name>{_FULL_NAME})['’]s\s+(?:phone|number|address|e-?mail|salary|diagnosis|medical|birthday|account|"
+        rf"passport|password)",
+    )
+)
+
+# Capitalised words that follow those surroundings without being a name.
+_NOT_NAMES = frozenset(
+    "A An And Api Are At But By Can Could Customer Dear Do Does Everyone English For French From German Gpt Have He Hello "
+    "Her His How I If In Is It Its Json Linux Madam May My No Not Of On Or Our Please Python Service Sir She Should Team "
+    "That The Their There These They This To Us We What When Where Which Who Why Will With World Would Yes You Your".split()
+)
+
+
+def find_names(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the (start, end) of each name whose surroundings say that it is a private person's."""
+    for pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            if match["name"].split()[0].strip("'’-").capitalize() not in _NOT_NAMES:
+                yield match.span("name")
+
+
+def has_full_name(text: str) -> bool:
+    """Whether two or more capitalised words stand together, which next to other personal data are likely a name."""
+    return any(
+        not any(word.capitalize() in _NOT_NAMES for word in match[0].split())
+        for match in re.finditer(_FULL_NAME, text)
+    )
+
+# ---- rightsize/request.py ------------------------------------------------------------------------
+# A chat request as the rest of the core sees it, read from an OpenAI-style body.
+
+# OpenAI's rule of thumb is four characters of English a token; counting UTF-8 bytes instead
+# keeps it honest for scripts where one character is a token.
+BYTES_PER_TOKEN = 4
+# Room kept free for the answer, in tokens.
+ANSWER_TOKENS = 1024
+
+_ATTACHMENT_TYPES = {"image_url": "image", "input_image": "image", "image": "image"}
+_TEXT_TYPES = {"text", "input_text", "output_text"}
+# Keys whose values are names of the protocol, never a user's words.
+_PROTOCOL_KEYS = frozenset({"role", "type", "id", "tool_call_id", "call_id", "index", "status", "model"})
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message: its text, all of its strings (tool calls and results too), and its attachments' kinds."""
+
+    role: str
+    text: str
+    strings: tuple[str, ...]
+    attachments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """What was asked: the messages in order, and whether tools are on offer."""
+
+    messages: tuple[Message, ...]
+    offers_tools: bool = False
+
+    @property
+    def question(self) -> str:
+        """The text of the last user message."""
+        return next((message.text for message in reversed(self.messages) if message.role == "user"), "")
+
+    @property
+    def attachments(self) -> tuple[str, ...]:
+        """The kinds of all attachments, in order."""
+        return tuple(kind for message in self.messages for kind in message.attachments)
+
+    @property
+    def has_images(self) -> bool:
+        """Whether any message carries an image."""
+        return "image" in self.attachments
+
+    @property
+    def tokens(self) -> int:
+        """Estimated tokens of all the text."""
+        size = sum(len(text.encode("utf-8", "replace")) for message in self.messages for text in message.strings)
+        return math.ceil(size / BYTES_PER_TOKEN)
+
+
+def _strings(value: Any, key: str = "") -> Iterator[str]:
+    """Every string inside a message, except protocol names and base64 data."""
+    if isinstance(value, str):
+        if key not in _PROTOCOL_KEYS and not value.startswith("data:"):
+            yield value
+    elif isinstance(value, Mapping):
+        for inner_key, inner in value.items():
+            yield from _strings(inner, str(inner_key))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _strings(inner, key)
+    elif isinstance(value, int | float) and not isinstance(value, bool) and key not in _PROTOCOL_KEYS:
+        # A number in a tool's result can be a telephone or an account number.
+        yield json.dumps(value)
+
+
+def _read_content(content: Any) -> tuple[str, tuple[str, ...]]:
+    """The text and the attachments' kinds of a message's content."""
+    if isinstance(content, str):
+        return content, ()
+    texts: list[str] = []
+    attachments: list[str] = []
+    for part in content if isinstance(content, list) else []:
+        if not isinstance(part, Mapping):
+            continue
+        kind = str(part.get("type", ""))
+        if kind in _TEXT_TYPES:
+            texts.append(str(part.get("text", "")))
+        else:
+            attachments.append(_ATTACHMENT_TYPES.get(kind, "file"))
+    return "\n".join(texts), tuple(attachments)
+
+
+def read_request(body: Mapping[str, Any]) -> ChatRequest:
+    """Read an OpenAI-style chat completion body, however little there is in it."""
+    messages = []
+    for raw in body.get("messages") or []:
+        if not isinstance(raw, Mapping):
+            continue
+        text, attachments = _read_content(raw.get("content"))
+        # Ollama's own message format, as met after Open WebUI has converted a request.
+        attachments += ("image",) * len(raw.get("images") or [])
+        strings = tuple(_strings({key: value for key, value in raw.items() if key != "images"}))
+        messages.append(Message(str(raw.get("role", "user")), text, strings, attachments))
+    return ChatRequest(tuple(messages), offers_tools=bool(body.get("tools")))
+
+
+def parse_request(body: Mapping[str, Any]) -> ChatRequest:
+    """Read a chat completion body that a model is to answer.
+
+    Raises EmptyMessage when no message but a system prompt holds text or an attachment.
+    """
+    request = read_request(body)
+    if not any(message.text.strip() or message.attachments for message in request.messages if message.role != "system"):
+        raise EmptyMessage
+    return request
+
+# ---- rightsize/personal_data.py ------------------------------------------------------------------
+# Find personal data in text. Numbers are checked by python-stdnum and phonenumbers, not by their looks alone.
+
+class Kind(StrEnum):
+    """A kind of personal data, worded as it is shown to the user."""
+
+    NAME = "a name"
+    PHONE = "a phone number"
+    EMAIL = "an email address"
+    POSTAL_ADDRESS = "a postal address"
+    BIRTH_DATE = "a date of birth"
+    CARD = "a payment card number"
+    BANK_ACCOUNT = "a bank account number"
+    NATIONAL_ID = "a national identity number"
+    IP_ADDRESS = "an IP address"
+    UNCHECKED = "more numbers than can be checked"
+    ATTACHMENT = "an attachment that cannot be read for personal data"
+    NOT_CHECKED = "a message that could not be checked for personal data"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The kinds of personal data found, in the order of Kind; never the data itself."""
+
+    kinds: tuple[Kind, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.kinds)
+
+    def merged_with(self, kinds: Iterable[Kind]) -> "Findings":
+        """These findings and the given kinds, without repeats."""
+        found = {*self.kinds, *kinds}
+        return Findings(tuple(kind for kind in Kind if kind in found))
+
+    @property
+    def sentence(self) -> str:
+        """The kinds as a phrase: 'a name and a phone number'."""
+        if len(self.kinds) < 2:
+            return "".join(self.kinds)
+        return f"{', '.join(self.kinds[:-1])} and {self.kinds[-1]}"
+
+
+# A text with more number-like runs than this is a data set: checking each would hold up the chat.
+_MOST_CANDIDATES = 5000
+
+_EMAIL = re.compile(r"[\w.+%'-]{1,64}@(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}\b", re.IGNORECASE)
+_PHONE = re.compile(r"(?<![\w.,:/-])(?:\+|00)?\(?\d[\d ()./\u2010-\u2015\xa0-]{4,22}\d(?![\w]|[.,:]\d)")
+_PHONE_WORD = re.compile(
+    r"\b(?:phone|telephone|tel|mobile|cell|call|fax|whatsapp|sms|text|ring|reach|handy|telefon|t[eé]l[eé]phone|portable|"
+    r"m[oó]vil|tel[eé]fono|cellulare|number\s+is)\b[^\n]{0,24}$",
+    re.IGNORECASE,
+)
+# Shapes that telephone numbers share: dates, ranges of years, amounts with their thousands apart, IP addresses.
+_NOT_PHONE = re.compile(
+    r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4}|(?:19|20)\d\d ?[-\u2010-\u2015/] ?(?:19|20)\d\d"
+    r"|\d{1,3}(?:[. ]\d{3})+|(?:\d{1,3}\.){3}\d{1,3}"
+)
+_CARD = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w])")
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b", re.IGNORECASE)
+_IP = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
+_BIRTH = re.compile(
+    r"\b(?:born(?:\s+on)?|date\s+of\s+birth|birth\s*date|d\.?o\.?b\.?|birthday|geboren(?:\s+am)?|n[ée]e?\s+le)\b"
+    r"[\s:is]{0,6}(?:\d{1,4}[-./ ]\d{1,2}[-./ ]\d{1,4}|\d{1,2}(?:st|nd|rd|th)?\.?\s+[^\W\d]{3,12}\s+\d{4}"
+    r"|[^\W\d]{3,12}\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})",
+    re.IGNORECASE,
+)
+_STREET = re.compile(
+    r"\b\d{1,5}[a-z]?\s+(?:[A-ZÀ-Þ][\w'’.-]*\s+){1,4}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|"
+    r"square|terrace|place|way|close|crescent)\b(?=\.?\s*(?:,|\n|$|in\b|apt|flat|#|\.|;))"
+    r"|\b(?:[A-ZÀ-Þ][\w'’-]*(?:straße|strasse|str\.|weg|gasse|platz|allee|gade|vej|gatan|straat|laan))\s+\d{1,4}\b"
+    r"|\b\d{1,4},?\s+(?:rue|avenue|boulevard|place|chemin)\s+(?:de\s+|du\s+|des\s+|la\s+|le\s+|l['’])*[A-ZÀ-Þ]\w+"
+    r"|\b(?:calle|via|avenida|rua)\s+[A-ZÀ-Þ]\w+(?:\s+\w+){0,3},?\s+\d{1,4}\b",
+    re.IGNORECASE,
+)
+
+# National numbers whose written form is their own, each with the python-stdnum module that checks it.
+_NATIONAL_FORMATS = (
+    (re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"), "stdnum.us.ssn"),
+    (re.compile(r"\b[A-Z]\d{7}[A-Z]\b|\b[XYZ]-?\d{7}-?[A-Z]\b", re.IGNORECASE), "stdnum.es.nie"),
+    (re.compile(r"\b\d{8}-?[A-Z]\b", re.IGNORECASE), "stdnum.es.dni"),
+    (re.compile(r"\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b", re.IGNORECASE), "stdnum.it.codicefiscale"),
+    (re.compile(r"(?<!\w)[12] ?\d{2} ?\d{2} ?\d[\dAB] ?\d{3} ?\d{3} ?\d{2}(?!\w)"), "stdnum.fr.nir"),
+    (re.compile(r"(?<!\w)\d{3}\.\d{3}\.\d{3}-\d{2}(?!\w)"), "stdnum.br.cpf"),
+    (re.compile(r"(?<!\w)\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}(?!\w)"), "stdnum.be.nn"),
+    (re.compile(r"(?<!\w)756\.\d{4}\.\d{4}\.\d{2}(?!\w)"), "stdnum.ch.ssn"),
+    (re.compile(r"(?<!\w)\d{6}-\d{4}(?!\w)"), "stdnum.dk.cpr"),
+    (re.compile(r"(?<!\w)\d{6}[-+]\d{4}(?!\w)"), "stdnum.se.personnummer"),
+    (re.compile(r"(?<!\w)\d{3} ?\d{3} ?\d{4}(?!\w)"), "stdnum.gb.nhs"),
+)
+# Bare runs of digits that only the words before them make a national number.
+_NATIONAL_WORD = re.compile(
+    r"\b(?:ssn|social\s+security|national\s+insurance|nino|passport|tax\s+(?:id|number)|steuer-?id\w*|bsn|pesel|aadhaar|"
+    r"identity\s+(?:card|number)|id\s+(?:card|number)|driver'?s?\s+licen[cs]e|medicare|nhs)\b[^\n\d]{0,20}"
+    r"(?=[A-Z]{0,3}[\d -]{6,})",
+    re.IGNORECASE,
+)
+
+
+def _library(name: str) -> Any:
+    # Loaded at the first check, not at the top: a missing library must lead to a local answer,
+    # not to a function that Open WebUI cannot load and therefore silently leaves out.
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise DetectorUnavailable("python-stdnum" if name.startswith("stdnum") else name) from error
+
+
+class _TooManyCandidates(Exception):
+    """A text holds more number-like runs than can be checked without holding up the chat."""
+
+
+def _candidates(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    for count, match in enumerate(pattern.finditer(text)):
+        if count >= _MOST_CANDIDATES:
+            raise _TooManyCandidates
+        yield match
+
+
+def _has_phone(text: str, regions: tuple[str, ...]) -> bool:
+    phonenumbers = _library("phonenumbers")
+
+    def valid(number: str, region: str | None) -> bool:
+        try:
+            parsed = phonenumbers.parse(number, region)
+        except phonenumbers.NumberParseException:
+            return False
+        # A number written with its country code only has to be possible: refusing invalid ones would let typos through.
+        return bool(phonenumbers.is_possible_number(parsed) if region is None else phonenumbers.is_valid_number(parsed))
+
+    for match in _candidates(_PHONE, text):
+        number = match[0].strip()
+        digits = sum(character.isdigit() for character in number)
+        if not 7 <= digits <= 15:
+            continue
+        if number.startswith("+") and valid(number, None):
+            return True
+        if _PHONE_WORD.search(text, max(0, match.start() - 48), match.start()):
+            return True
+        if _NOT_PHONE.fullmatch(number):
+            continue
+        written_as_one = number.isdigit() and not number.startswith("0")
+        if digits >= 8 and not written_as_one and any(valid(number, region) for region in regions):
+            return True
+    return False
+
+
+def _has_card(text: str) -> bool:
+    luhn = _library("stdnum.luhn")
+    numbers = (re.sub(r"\D", "", match[0]) for match in _candidates(_CARD, text))
+    return any(luhn.is_valid(number) and len(set(number)) > 1 for number in numbers)
+
+
+def _has_bank_account(text: str) -> bool:
+    iban = _library("stdnum.iban")
+    lengths = range(15, 35)
+    for match in _candidates(_IBAN, text):
+        compact = match[0].replace(" ", "")
+        # The words after an IBAN can look like more of it, so every possible length is tried.
+        if any(iban.is_valid(compact[:length]) for length in lengths if length <= len(compact)):
+            return True
+    return False
+
+
+def _has_national_id(text: str) -> bool:
+    if _NATIONAL_WORD.search(text):
+        return True
+    for pattern, module in _NATIONAL_FORMATS:
+        for match in _candidates(pattern, text):
+            # Ten bare digits pass the NHS check one time in eleven: only the word "NHS" makes them one.
+            if module == "stdnum.gb.nhs" and "NHS" not in text[max(0, match.start() - 40) : match.start()].upper():
+                continue
+            if _library(module).is_valid(match[0]):
+                return True
+    return False
+
+
+def _has_ip_address(text: str) -> bool:
+    for match in _candidates(_IP, text):
+        try:
+            # Version numbers look like addresses; those with a first part below 5 are mostly versions.
+            if ipaddress.ip_address(match[0]).is_global and int(match[0].split(".")[0]) >= 5:
+                return True
+        except ValueError:
+            continue
+    return False
+
+
+def _detect(text: str, regions: tuple[str, ...]) -> Iterator[Kind]:
+    checks: tuple[tuple[Kind, Callable[[], object]], ...] = (
+        (Kind.PHONE, lambda: _has_phone(text, regions)),
+        (Kind.EMAIL, lambda: _EMAIL.search(text)),
+        (Kind.POSTAL_ADDRESS, lambda: _STREET.search(text)),
+        (Kind.BIRTH_DATE, lambda: _BIRTH.search(text)),
+        (Kind.CARD, lambda: _has_card(text)),
+        (Kind.BANK_ACCOUNT, lambda: _has_bank_account(text)),
+        (Kind.NATIONAL_ID, lambda: _has_national_id(text)),
+        (Kind.IP_ADDRESS, lambda: _has_ip_address(text)),
+    )
+    found = []
+    for kind, check in checks:
+        try:
+            if check():
+                found.append(kind)
+        except _TooManyCandidates:
+            found.append(Kind.UNCHECKED)
+    yield from found
+    if next(find_names(text), None) or (found and has_full_name(text)):
+        yield Kind.NAME
+
+
+class PersonalDataDetector:
+    """Finds personal data, remembering what it found in texts it has seen so that a long chat is read once.
+
+    Only digests of texts are remembered, at most `memory` of them.
+    """
+
+    def __init__(self, memory: int = 4096) -> None:
+        self._memory = memory
+        self._seen: dict[bytes, tuple[Kind, ...]] = {}
+
+    def scan_text(self, text: str, settings: PrivacySettings) -> tuple[Kind, ...]:
+        """The kinds of personal data in one text. Raises DetectorUnavailable if a library is missing."""
+        regions = split_list(settings.phone_regions.upper())
+        key = blake2b(f"{regions}\0{text}".encode("utf-8", "replace"), digest_size=16).digest()
+        if key not in self._seen:
+            if len(self._seen) >= self._memory:
+                self._seen.pop(next(iter(self._seen)))
+            self._seen[key] = tuple(_detect(text, regions))
+        return self._seen[key]
+
+    def scan(self, request: ChatRequest, settings: PrivacySettings) -> Findings:
+        """The kinds of personal data in a whole request.
+
+        Fails closed: what cannot be checked (an attachment, or anything at all when a library is missing)
+        counts as personal data.
+        """
+        kinds: set[Kind] = set()
+        if settings.attachments_stay_local and request.attachments:
+            kinds.add(Kind.ATTACHMENT)
+        try:
+            for message in request.messages:
+                for text in message.strings:
+                    kinds.update(self.scan_text(text, settings))
+        except DetectorUnavailable:
+            kinds.add(Kind.NOT_CHECKED)
+        return Findings().merged_with(kinds)
+
+# ---- rightsize/signals.py ------------------------------------------------------------------------
+# How hard a request is, read from its words. Every point given carries the reason shown to the user.
+
+_CODE = re.compile(
+    r"```|\b(?:def|class|import|return|async|await|SELECT|INSERT|public\s+static|#include|console\.log|fn\s+\w+\()\b|"
+    r"\b(?:refactor|debug|traceback|stack\s+trace|segfault|unit\s+tests?|regex|algorithm|compile[rs]?|sql\s+query|docker|"
+    r"kubernetes|concurren\w+|race\s+condition|function\s+that|script\s+that|implement)\b",
+    re.IGNORECASE,
+)
+_MATHS = re.compile(
+    r"\b(?:prove|proof|theorem|lemma|integral|derivative|differential\s+equation|eigen\w+|matrix|converge\w*|induction|"
+    r"probability|bayes\w*|optimi[sz]ation|asymptotic|irrational|polynomial|combinatori\w+)\b|\\frac|\\int|\\sum|[∑∫√≤≥∀∃]",
+    re.IGNORECASE,
+)
+_REASONING = re.compile(
+    r"\b(analy[sz]e|compare|contrast|evaluate|assess|critique|design|architect\w*|trade-?offs?|strateg\w+|justify|"
+    r"step[\s-]by[\s-]step|reason\w*\s+through|derive|plan|diagnose|pros\s+and\s+cons|root\s+cause|in\s+depth|in\s+detail|"
+    r"comprehensive\w*|rigorous\w*|thorough\w*|research|synthesi[sz]e|argue)\b",
+    re.IGNORECASE,
+)
+_STEP = re.compile(r"^[ \t]*(?:\d+[.)]|[-*•])[ \t]+\S", re.MULTILINE)
+_CONSTRAINT = re.compile(r"\b(?:must(?:\s+not)?|should|at\s+least|at\s+most|exactly|without|ensure|only\s+if)\b", re.IGNORECASE)
+_WRITING = re.compile(
+    r"\b(?:write|draft|compose|rewrite|summari[sz]e)\b.{0,40}\b(?:essay|article|report|story|proposal|speech|chapter|blog|"
+    r"paper|documentation|letter)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+# Points from which each tier is wanted. They follow from the weights below: one hard trait is medium,
+# two or three together are large, and nearly all at once are for the frontier.
+_MEDIUM_FROM, _LARGE_FROM, _FRONTIER_FROM = 2, 5, 11
+
+
+@dataclass(frozen=True)
+class Signals:
+    """How hard a request is: `points` from 0 up, the tier they ask for, and the reasons."""
+
+    points: int
+    tier: Tier
+    reasons: tuple[str, ...]
+
+
+def _score(text: str) -> tuple[int, list[str]]:
+    points = 0
+    reasons: list[str] = []
+
+    def add(worth: int, reason: str) -> None:
+        nonlocal points
+        points += worth
+        reasons.append(reason)
+
+    words = len(text.split())
+    if _CODE.search(text):
+        add(2, "code")
+    if _MATHS.search(text):
+        add(3, "mathematics")
+    verbs = {match[1].lower() for match in _REASONING.finditer(text)}
+    if verbs:
+        add(min(1 + len(verbs), 4), "analysis")
+    if len(_STEP.findall(text)) >= 3:
+        add(2, "several parts")
+    constraints = len(_CONSTRAINT.findall(text))
+    if constraints >= 2:
+        add(1 if constraints < 4 else 2, "several conditions")
+    if text.count("?") >= 3:
+        add(1, "several questions")
+    if _WRITING.search(text):
+        add(2, "long-form writing")
+    if words > 250:
+        add(2, "a long message")
+    elif words > 60:
+        add(1, "a detailed message")
+    return points, reasons
+
+
+def read_signals(request: ChatRequest) -> Signals:
+    """Score the last question; a short follow-up ("and why?") inherits from the question before it, less one."""
+    questions = [message.text for message in request.messages if message.role == "user" and message.text.strip()]
+    points, reasons = _score(questions[-1]) if questions else (0, [])
+    if len(questions) > 1 and len(questions[-1].split()) < 12:
+        earlier_points, _ = _score(questions[-2])
+        if earlier_points - 1 > points:
+            points, reasons = earlier_points - 1, ["a follow-up to a harder question"]
+    # Long documents need a model that keeps track of them, whatever the question is.
+    if request.tokens > 16_000:
+        points, reasons = points + 3, [*reasons, "a very long context"]
+    elif request.tokens > 4_000:
+        points, reasons = points + 1, [*reasons, "a long context"]
+    if points >= _FRONTIER_FROM:
+        tier = Tier.FRONTIER
+    elif points >= _LARGE_FROM:
+        tier = Tier.LARGE
+    else:
+        tier = Tier.MEDIUM if points >= _MEDIUM_FROM else Tier.SMALL
+    return Signals(points, tier, tuple(reasons) or ("a short, simple question",))
+
+# ---- rightsize/routing.py ------------------------------------------------------------------------
+# The choice: which model answers, within what the constraints allow, and why.
+
+class Route(StrEnum):
+    """What the user picked in the model menu."""
+
+    AUTO = "auto"
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+    FRONTIER = "frontier"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Which model answers and why.
+
+    `kept_local` says that personal data overruled a choice that could have gone to the cloud;
+    `without_tools` that no allowed model can use the tools on offer, so they are left out;
+    `context_window` is what the backend is to be asked for, in tokens, or None for its own default.
+    """
+
+    model: Model
+    reasons: tuple[str, ...]
+    kept_local: bool = False
+    without_tools: bool = False
+    context_window: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The line shown above the answer."""
+        return f"{self.model.name} answers ({self.model.tier}, {self.model.location}): {'; '.join(self.reasons)}."
+
+
+# Ollama serves this many tokens of context unless asked for more, and silently drops the rest.
+OLLAMA_DEFAULT_CONTEXT = 4096
+
+# Cheaper siblings of a provider's best model carry one of these words in their names.
+_LESSER_SIBLING = re.compile(r"\b(mini|nano|small|lite|flash|haiku|instant|tiny|turbo|fast|air)\b", re.IGNORECASE)
+
+
+def _rank(model: Model, settings: RoutingSettings) -> tuple[object, ...]:
+    """Sort key within one tier, best first: a loaded model answers at once; then the larger is the better."""
+    if model.tier is Tier.FRONTIER:
+        return (
+            model.id != settings.frontier_model.strip(),
+            _LESSER_SIBLING.search(model.id) is not None,
+            -model.created,
+            model.id,
+        )
+    return (not model.resident, -(model.parameters_billion or 0.0), model.id)
+
+
+def _nearest(models: list[Model], wanted: Tier, settings: RoutingSettings) -> Model:
+    """The best model of the wanted tier; failing that the next tier up, then down."""
+    order = list(Tier)
+    place = order.index(wanted)
+    for tier in [*order[place:], *reversed(order[:place])]:
+        candidates = [model for model in models if model.tier is tier]
+        if candidates:
+            return min(candidates, key=lambda model: _rank(model, settings))
+    raise NoModelAvailable("No model is available: ask an administrator to add one.")
+
+
+def _context_to_ask_for(model: Model, tokens: int, asked: int | None) -> int | None:
+    """Enough context for the request, in tokens, so that Ollama does not silently cut its beginning off."""
+    if model.backend is not Backend.OLLAMA:
+        return None
+    needed = tokens + ANSWER_TOKENS
+    context = asked or OLLAMA_DEFAULT_CONTEXT
+    while context < needed:
+        context *= 2
+    if model.context_window:
+        context = min(context, model.context_window)
+    return context if asked or context > OLLAMA_DEFAULT_CONTEXT else None
+
+
+def _fit(models: list[Model], request: ChatRequest, where: str) -> list[Model]:
+    """The models that can see the images and hold the whole request."""
+    if request.has_images:
+        models = [model for model in models if model.capabilities.vision]
+        if not models:
+            raise NoModelAvailable(
+                f"No {where} that you may use can see images: ask an administrator to add one with vision, "
+                "or remove the image."
+            )
+    needed = request.tokens + ANSWER_TOKENS
+    fitting = [model for model in models if model.context_window is None or model.context_window >= needed]
+    if not fitting:
+        raise RequestTooLong(needed, max(model.context_window or 0 for model in models), where)
+    return fitting
+
+
+def _no_local_model(findings: Findings) -> Exception:
+    if findings:
+        return PersonalDataBlocked(f"it holds {findings.sentence}")
+    return NoModelAvailable(
+        "No local model is available: start Ollama and pull a model, or pick Frontier to use the cloud."
+    )
+
+
+def decide(
+    route: Route,
+    request: ChatRequest,
+    findings: Findings,
+    catalogue: Catalogue,
+    settings: RoutingSettings,
+    asked_context: int | None = None,
+) -> Decision:
+    """Choose the model for a request.
+
+    `findings` is the personal data in it; with any, only local models are considered. `asked_context` is
+    the context window that a preset asks for, in tokens.
+
+    Raises PersonalDataBlocked, NoModelAvailable or RequestTooLong.
+    """
+    signals = read_signals(request)
+    reasons: list[str] = []
+    local = [model for model in catalogue.models if model.is_local]
+    cloud = [model for model in catalogue.models if not model.is_local]
+
+    wanted = signals.tier if route in (Route.AUTO, Route.LOCAL) else Tier(route)
+    cloud_was_possible = bool(cloud) and (
+        route is Route.FRONTIER or (route is Route.AUTO and wanted is Tier.FRONTIER and settings.auto_may_use_cloud)
+    )
+    if route in (Route.AUTO, Route.LOCAL):
+        reasons.extend(signals.reasons)
+    else:
+        reasons.append(f"you picked {route}")
+
+    if cloud_was_possible and not findings:
+        candidates, where = cloud, "cloud model"
+    else:
+        candidates, where = local, "local model"
+        if findings:
+            reasons.insert(0, f"kept on local models because it holds {findings.sentence}")
+        elif route is Route.FRONTIER:
+            raise NoModelAvailable(
+                "No cloud model is available to you: ask an administrator to add a connection, or pick Auto."
+            )
+        elif route is Route.LOCAL:
+            reasons.append("local only")
+    if not candidates:
+        raise _no_local_model(findings)
+
+    fitting = _fit(candidates, request, where)
+    without_tools = False
+    if request.offers_tools:
+        with_tools = [model for model in fitting if model.capabilities.tools is not False]
+        without_tools = not with_tools
+        fitting = with_tools or fitting
+        if without_tools:
+            reasons.append("no allowed model can use tools, so they were left out")
+
+    reachable = wanted if wanted in LOCAL_TIERS or candidates is cloud else Tier.LARGE
+    model = _nearest(fitting, reachable, settings)
+    if model.tier is not reachable:
+        reasons.append(f"no {reachable} model fits")
+    return Decision(
+        model=model,
+        reasons=tuple(reasons),
+        kept_local=bool(findings) and cloud_was_possible,
+        without_tools=without_tools,
+        context_window=_context_to_ask_for(model, request.tokens, asked_context),
+    )
+
+# ---- rightsize/stream.py -------------------------------------------------------------------------
+# Reading a streamed answer just far enough to know whether it came to its end.
+
+DONE = "[DONE]"
+
+
+def event_payload(line: bytes | str) -> str:
+    """The payload of one `data:` line of a server-sent event stream, or an empty string."""
+    text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
+    text = text.strip()
+    return text.removeprefix("data:").strip() if text.startswith("data:") else ""
+
+
+def is_finish(payload: str) -> bool:
+    """Whether a payload says that the model has finished, or why it did not (an error)."""
+    # Nearly every chunk is a few letters of the answer: look for the words before parsing.
+    if not any(word in payload for word in ('"finish_reason"', '"error"', "response.completed", "response.incomplete")):
+        return False
+    try:
+        event: Any = json.loads(payload)
+    except ValueError:
+        return False
+    if not isinstance(event, dict):
+        return False
+    if event.get("error") or event.get("type") in ("response.completed", "response.incomplete", "response.failed"):
+        return True
+    choices = event.get("choices")
+    return isinstance(choices, list) and any(
+        isinstance(choice, dict) and choice.get("finish_reason") for choice in choices
+    )
+
+
+def error_event(sentence: str) -> str:
+    """An error as an event of the stream, in the form that Open WebUI shows in the chat and saves with it."""
+    return f"data: {json.dumps({'error': {'message': sentence}})}\n\n"
+
+# ---- rightsize_webui/host.py ---------------------------------------------------------------------
+# Open WebUI, as far as Rightsize needs it. This module alone imports it.
+#
+# The imports stand inside the methods because importing Open WebUI starts it (it reads its configuration and
+# opens its database), which a test of Rightsize must be able to do without. Checked against Open WebUI 0.12.4.
+
+logger = logging.getLogger("rightsize")
+
+# Seconds to wait for Ollama's /api/show: without an answer the model's abilities count as unknown.
+SHOW_TIMEOUT = 5.0
+
+
+def _connections(urls: Any, configs: Any) -> tuple[Connection, ...]:
+    configs = configs if isinstance(configs, Mapping) else {}
+    found = []
+    for index, url in enumerate(urls if isinstance(urls, list) else []):
+        # Open WebUI keeps a connection's configuration under its index, and once kept it under its URL.
+        config = configs.get(str(index), configs.get(url, {}))
+        mark = config.get("connection_type") if isinstance(config, Mapping) else None
+        found.append(Connection(str(url), mark if isinstance(mark, str) else None))
+    return tuple(found)
+
+
+class OpenWebUI:
+    """The running Open WebUI that this function was loaded into."""
+
+    async def entries(self, request: Any, user: Any) -> dict[str, Mapping[str, Any]]:
+        """Every model that Open WebUI knows, by id, a direct connection's model of this request included."""
+        from open_webui.utils.models import get_all_models
+
+        if not request.app.state.MODELS:
+            await get_all_models(request, user=user)
+        entries: dict[str, Mapping[str, Any]] = dict(request.app.state.MODELS.items())
+        direct = getattr(request.state, "model", None)
+        if getattr(request.state, "direct", False) and isinstance(direct, Mapping):
+            entries[str(direct.get("id"))] = {**direct, "direct": True}
+        return entries
+
+    async def visible_entries(self, request: Any, user: Any) -> list[Mapping[str, Any]]:
+        """The models that the user has access to, by Open WebUI's own rules."""
+        from open_webui.utils.models import get_filtered_models
+
+        entries = [entry for entry in (await self.entries(request, user)).values() if not entry.get("direct")]
+        return list(await get_filtered_models(entries, user))
+
+    async def connections(self) -> Connections:
+        """The Ollama and OpenAI connections that administrators have saved."""
+        from open_webui.models.config import Config
+
+        saved = await Config.get_many(
+            "ollama.base_urls", "ollama.api_configs", "openai.api_base_urls", "openai.api_configs"
+        )
+        return Connections(
+            ollama=_connections(saved.get("ollama.base_urls"), saved.get("ollama.api_configs")),
+            openai=_connections(saved.get("openai.api_base_urls"), saved.get("openai.api_configs")),
+        )
+
+    async def show(self, request: Any, model_id: str, user: Any) -> Mapping[str, Any]:
+        """Ollama's /api/show for a model, or an empty mapping if it does not answer."""
+        from open_webui.routers.ollama import ModelNameForm, show_model_info
+
+        try:
+            form = ModelNameForm(model=model_id)
+            shown = await asyncio.wait_for(show_model_info(request, form, user), SHOW_TIMEOUT)
+        except Exception as error:
+            logger.warning("Ollama's /api/show failed for %s: %s", model_id, type(error).__name__)
+            return {}
+        return shown if isinstance(shown, Mapping) else {}
+
+    async def user(self, user: Mapping[str, Any]) -> Any:
+        """Open WebUI's own user object for the `__user__` that functions are given."""
+        from open_webui.models.users import Users
+
+        return await Users.get_user_by_id(str(user.get("id", "")))
+
+    async def complete(self, request: Any, body: dict[str, Any], user: Any) -> Any:
+        """Run a chat completion through Open WebUI itself: its connections, its keys, its access control.
+
+        Returns a streaming response, a dict, or an error response. Raises what the backend raises.
+        """
+        from open_webui.utils.chat import generate_chat_completion
+
+        return await generate_chat_completion(request, body, user)
+
+    async def saved_valves(self, function_id: str) -> dict[str, Any]:
+        """The valves saved for a function; empty if it is not installed or has none."""
+        from open_webui.models.functions import Functions
+
+        saved = await Functions.get_function_valves_by_id(function_id) or {}
+        return {name: value for name, value in saved.items() if value is not None}
+
+    async def is_active_everywhere(self, filter_id: str) -> bool:
+        """Whether a filter is switched on and global."""
+        from open_webui.models.functions import Functions
+
+        return (filter_id, True) in await Functions.get_active_filter_ids()
+
+    async def function_attribute(self, request: Any, function_id: str, attribute: str) -> Any:
+        """An attribute of an installed function's object, or None."""
+        from open_webui.utils.plugin import get_function_module_from_cache
+
+        try:
+            function, _, _ = await get_function_module_from_cache(request, function_id)
+        except Exception as error:
+            logger.warning("The function %s could not be loaded: %s", function_id, type(error).__name__)
+            return None
+        return getattr(function, attribute, None)
+
+    async def preset_system_prompt(self, model_id: str, metadata: Mapping[str, Any], user: Any) -> str:
+        """The system prompt saved with a preset, its variables filled in; empty if there is none."""
+        from open_webui.models.models import Models
+        from open_webui.utils.payload import resolve_system_prompt
+
+        preset = await Models.get_model_by_id(model_id)
+        if preset is None:
+            return ""
+        return str(await resolve_system_prompt(preset.params.model_dump().get("system"), dict(metadata), user))
+
+    def chat_module(self) -> Any:
+        """The module through which Open WebUI sends every chat completion."""
+        import open_webui.utils.chat
+
+        return open_webui.utils.chat
+
+# ---- rightsize_webui/answer.py -------------------------------------------------------------------
+# Ask the chosen model and pass its answer on as it comes.
+
+def _detail(error: Any) -> str:
+    """The words in which a backend says what went wrong, out of the many shapes that errors come in."""
+    if isinstance(error, Mapping):
+        for key in ("error", "detail", "message"):
+            if error.get(key):
+                return _detail(error[key])
+        return ""
+    return str(error)
+
+
+def _response_detail(response: Response) -> str:
+    try:
+        return _detail(json.loads(bytes(response.body)))
+    except (ValueError, AttributeError):
+        return f"HTTP {response.status_code}"
+
+
+async def relay(response: StreamingResponse, decision: Decision) -> AsyncIterator[bytes | str]:
+    """Pass a streamed answer on unchanged; if it breaks off, end it with one sentence that says so.
+
+    When the reader stops early (the stop button), the backend's stream is closed, which makes it stop too.
+    """
+    finished = False
+    try:
+        async for line in response.body_iterator:
+            chunk = bytes(line) if isinstance(line, memoryview) else line
+            payload = event_payload(chunk)
+            if payload == DONE:
+                # Open WebUI ends every converted Ollama stream with [DONE], broken ones too;
+                # of an OpenAI-compatible server it is the server's own word.
+                finished = finished or decision.model.backend is not Backend.OLLAMA
+                continue
+            finished = finished or is_finish(payload)
+            yield chunk
+    except Exception:
+        finished = False
+    finally:
+        close = getattr(response.body_iterator, "aclose", None)
+        if close is not None:
+            await close()
+        if response.background is not None:
+            await response.background()
+    if not finished:
+        yield error_event(str(AnswerCutOff(decision.model.name)))
+    yield f"data: {DONE}\n\n"
+
+
+async def ask(
+    host: OpenWebUI, request: Any, body: Mapping[str, Any], metadata: Mapping[str, Any], user: Any, decision: Decision
+) -> StreamingResponse | dict[str, Any]:
+    """Send the request to the decision's model through Open WebUI and return its answer.
+
+    Everything in the body (tools, images, files, stream options) goes along. Raises BackendFailed when the
+    backend cannot be reached or refuses.
+    """
+    model = decision.model
+    sent = shape_parameters(body, model.backend, decision.context_window)
+    sent["model"] = model.id
+    sent["metadata"] = dict(metadata)
+    if decision.without_tools:
+        sent.pop("tools", None)
+        sent.pop("tool_choice", None)
+    try:
+        response = await host.complete(request, sent, user)
+    except RightsizeError:
+        raise
+    except Exception as error:
+        raise BackendFailed(model.name, _detail(getattr(error, "detail", None) or str(error))) from error
+    if isinstance(response, StreamingResponse):
+        return StreamingResponse(relay(response, decision), media_type="text/event-stream")
+    if isinstance(response, Response):
+        raise BackendFailed(model.name, _response_detail(response))
+    if isinstance(response, dict) and response.get("error") and not response.get("choices"):
+        raise BackendFailed(model.name, _detail(response))
+    if not isinstance(response, dict):
+        raise BackendFailed(model.name, "it sent no answer")
+    return response
+
+# ---- rightsize_webui/discovery.py ----------------------------------------------------------------
+# Discover the catalogue: nothing about models is configured, all of it is asked of Open WebUI and Ollama.
+
+def base_entry(entry: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Follow a preset to the model it is based on; None if the chain breaks or turns in a circle."""
+    seen: set[str] = set()
+    while entry.get("preset"):
+        info = entry.get("info")
+        base_id = str(info.get("base_model_id") or "") if isinstance(info, Mapping) else ""
+        if base_id in seen or base_id not in entries:
+            return None
+        seen.add(base_id)
+        entry = entries[base_id]
+    return entry
+
+
+class Discovery:
+    """Builds a user's catalogue, asking Ollama about each model once for as long as its digest stays the same."""
+
+    def __init__(self, host: OpenWebUI) -> None:
+        self._host = host
+        self._shows: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    async def _show(self, request: Any, entry: Mapping[str, Any], user: Any) -> Mapping[str, Any]:
+        model_id = str(entry["id"])
+        tags = entry.get("ollama")
+        key = (model_id, str(tags.get("digest", "")) if isinstance(tags, Mapping) else "")
+        if key not in self._shows:
+            shown = await self._host.show(request, model_id, user)
+            if not shown:
+                return {}
+            self._shows[key] = shown
+        return self._shows[key]
+
+    async def catalogue(
+        self, request: Any, user: Any, settings: RoutingSettings, own_function_id: str = ""
+    ) -> Catalogue:
+        """The models that the user may use, except those of Rightsize's own manifold."""
+        entries = [
+            entry
+            for entry in await self._host.visible_entries(request, user)
+            if not (entry.get("pipe") and str(entry.get("id", "")).partition(".")[0] == own_function_id)
+        ]
+        ollama = [entry for entry in entries if is_base_model(entry) and backend_of(entry) is Backend.OLLAMA]
+        shown = await asyncio.gather(*(self._show(request, entry, user) for entry in ollama))
+        shows = {str(entry["id"]): show for entry, show in zip(ollama, shown, strict=True)}
+        return build_catalogue(entries, shows, await self._host.connections(), settings)
+
+    async def keeps_personal_data_local(
+        self, request: Any, model_id: str, user: Any, settings: RoutingSettings
+    ) -> bool:
+        """Whether whatever is sent to a model stays on the user's own hardware. Unknown means that it does not.
+
+        A function's model counts only if the function declares `keeps_personal_data_local`, as Rightsize's does.
+        """
+        entries = await self._host.entries(request, user)
+        entry = base_entry(entries[model_id], entries) if model_id in entries else None
+        if entry is None or entry.get("arena"):
+            return False
+        if entry.get("pipe"):
+            function_id = str(entry.get("id", "")).partition(".")[0]
+            return await self._host.function_attribute(request, function_id, "keeps_personal_data_local") is True
+        return locate(entry, await self._host.connections(), settings) is Location.LOCAL
+
+# ---- rightsize_webui/failure.py ------------------------------------------------------------------
+# Turn what was not foreseen into one sentence, keeping its text (it may quote the message) out of the log.
+
+logger = logging.getLogger("rightsize")
+
+
+def as_rightsize_error(error: Exception) -> RightsizeError:
+    """Return the error itself if it is fit to show, else an UnexpectedFailure whose place is logged."""
+    if isinstance(error, RightsizeError):
+        return error
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown place"
+    logger.error("%s at %s", type(error).__name__, place)
+    return UnexpectedFailure(error)
+
+# ---- rightsize_webui/status.py -------------------------------------------------------------------
+# The line above an answer that says which model gave it and why.
+
+EventEmitter = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+async def show_status(emit: EventEmitter | None, sentence: str) -> None:
+    """Show a sentence above the answer; without an emitter (a call through the API) there is nowhere to show it."""
+    if emit is not None:
+        await emit({"type": "status", "data": {"action": "rightsize", "description": sentence, "done": True}})
+
+# ---- rightsize_webui/valves.py -------------------------------------------------------------------
+# Valves that survive bad values: saving one is refused, and one that is saved already is reported in the chat.
+
+# The ids under which Rightsize's functions are installed, by which each finds the other's valves.
+PIPE_ID = "rightsize"
+GUARD_ID = "privacy_guard"
+
+
+class SavedValves(BaseModel):
+    """Mixed into a settings model, makes it what Open WebUI calls a function's Valves.
+
+    Open WebUI drops a function whose saved valves do not validate: its models vanish, and a filter fails with a
+    page of text. So the values are taken as they are and the problem is kept for `checked`.
+    """
+
+    _problem: InvalidValve | None = PrivateAttr(default=None)
+
+    def __init__(self, **values: Any) -> None:
+        problem = None
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            name = str(first["loc"][0]) if first["loc"] else "valves"
+            problem = InvalidValve(name, first["msg"].removeprefix("Value error, "))
+            super().__init__()
+        self._problem = problem
+
+    def checked(self) -> Self:
+        """Return these valves. Raises InvalidValve if a saved value cannot be used."""
+        if self._problem is not None:
+            raise self._problem
+        return self
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """Dump the values, as Open WebUI does to save them. Raises InvalidValve, so that bad ones are not saved."""
+        return super(SavedValves, self.checked()).model_dump(**options)
+
+# ---- pipelines/rightsize.py ----------------------------------------------------------------------
+
+class Pipe:
+    """The models Auto, Small, Medium, Large, Frontier and Local of Open WebUI's model menu."""
+
+    # The privacy guard leaves models of a function alone only if the function declares this.
+    keeps_personal_data_local = True
+
+    class Valves(SavedValves, RoutingSettings):
+        """How models are sorted into tiers, and which may be chosen."""
+
+    class GuardValves(SavedValves, PrivacySettings):
+        """The privacy guard's valves, which this function honours too."""
+
+    def __init__(self, host: OpenWebUI | None = None) -> None:
+        self.name = "Rightsize "
+        self.valves = self.Valves()
+        self._host = host or OpenWebUI()
+        self._discovery = Discovery(self._host)
+        self._detector = PersonalDataDetector()
+
+    async def pipes(self) -> list[dict[str, str]]:
+        """The manifold's models, as Open WebUI lists them."""
+        return [{"id": route.value, "name": route.value.capitalize()} for route in Route]
+
+    async def pipe(
+        self,
+        body: dict[str, Any],
+        __user__: dict[str, Any],
+        __request__: Any,
+        __metadata__: Mapping[str, Any] | None = None,
+        __event_emitter__: EventEmitter | None = None,
+        __task__: str | None = None,
+    ) -> StreamingResponse | dict[str, Any]:
+        """Answer one chat completion.
+
+        Returns the chosen model's answer, streamed if the body asks for it. An error is one sentence, as an
+        event of the stream, or raised as a RightsizeError where there is none.
+        """
+        try:
+            return await self._answer(body, __user__, __request__, __metadata__ or {}, __event_emitter__, __task__)
+        except Exception as error:
+            known = as_rightsize_error(error)
+            if not body.get("stream"):
+                raise known from None
+            sentence = str(known)
+            events = (error_event(sentence), f"data: {DONE}\n\n")
+            return StreamingResponse(iter(events), media_type="text/event-stream")
+
+    async def _answer(
+        self,
+        body: dict[str, Any],
+        user_fields: Mapping[str, Any],
+        request: Any,
+        metadata: Mapping[str, Any],
+        emit: EventEmitter | None,
+        task: str | None,
+    ) -> StreamingResponse | dict[str, Any]:
+        settings = self.valves.checked()
+        privacy = self.GuardValves(**await self._host.saved_valves(GUARD_ID)).checked()
+        function_id, _, route_name = str(body.get("model", "")).partition(".")
+        if route_name not in list(Route):
+            raise UnknownRoute(route_name, [route.value for route in Route])
+
+        chat = parse_request(body)
+        user = await self._host.user(user_fields)
+        findings = await asyncio.to_thread(self._detector.scan, chat, privacy)
+        catalogue = await self._discovery.catalogue(request, user, settings, own_function_id=function_id)
+        # Titles, tags and search queries are small work, and not worth a wait or a fee.
+        route = Route.SMALL if task else Route(route_name)
+        decision = decide(route, chat, findings, catalogue, settings, asked_context_window(body))
+
+        answering_a_tool = bool(chat.messages) and chat.messages[-1].role == "tool"
+        if not task and not answering_a_tool:
+            await show_status(emit, decision.sentence)
+        return await ask(self._host, request, body, metadata, user, decision)

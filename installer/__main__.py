@@ -1,0 +1,67 @@
+"""The installer's commands: `python -m installer install` and `python -m installer up`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from installer.client import InstallError, OpenWebUIClient
+from installer.install import install, read_json
+
+app = typer.Typer(help="Install Rightsize into an Open WebUI.", no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console(soft_wrap=True)
+
+
+@app.command("install")
+def install_command(
+    url: Annotated[str, typer.Option(envvar="OPEN_WEBUI_URL", help="Where Open WebUI is.")] = "http://127.0.0.1:8080",
+    email: Annotated[str, typer.Option(envvar="OPEN_WEBUI_EMAIL", help="An administrator's email.")] = "",
+    password: Annotated[str, typer.Option(envvar="OPEN_WEBUI_PASSWORD", help="The administrator's password.")] = "",
+    valves: Annotated[
+        str, typer.Option(envvar="RIGHTSIZE_VALVES", help='Valves by function, as JSON: {"rightsize": {...}}.')
+    ] = "",
+    valves_file: Annotated[Path | None, typer.Option(help="A file with valves in that form.")] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for Open WebUI to come up.")] = 300.0,
+) -> None:
+    """Put functions, valves and presets into an Open WebUI that is already there."""
+    client = OpenWebUIClient(url)
+    try:
+        wanted = read_json(valves_file) if valves_file else json.loads(valves or "{}")
+        client.wait_until_up(wait)
+        client.sign_in(email, password)
+        for line in install(client, wanted):
+            console.print(f"  {line}")
+        console.print("[bold green]Rightsize is installed.[/]")
+    except json.JSONDecodeError as error:
+        console.print(f"[bold red]The valves are not JSON:[/] {error}")
+        raise typer.Exit(1) from error
+    except InstallError as error:
+        console.print(f"[bold red]Not installed:[/] {error}")
+        raise typer.Exit(1) from error
+    finally:
+        client.close()
+
+
+@app.command("up")
+def up_command(
+    port: Annotated[int, typer.Option(help="Port of Open WebUI on loopback.")] = 8080,
+    ollama_url: Annotated[
+        str, typer.Option(envvar="OLLAMA_BASE_URL", help="The Ollama to use if it answers.")
+    ] = "http://127.0.0.1:11434",
+) -> None:
+    """Start Open WebUI on loopback with Rightsize in it."""
+    from installer.up import up
+
+    try:
+        up(port, ollama_url.rstrip("/"), console)
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+    except InstallError as error:
+        console.print(f"[bold red]Not started:[/] {error}")
+        raise typer.Exit(1) from error
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,55 @@
+"""Names of people, as far as the words around them give them away.
+
+Without a language model nobody can tell a private person's name from a public one's, so a name counts only where
+its surroundings make it a private one: "my name is ...", "patient ...", "call ... on", a title, a signature.
+"""
+
+import re
+from collections.abc import Iterator
+
+_WORD = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’\-])+(?!\w)"
+_PERSON = rf"(?-i:{_WORD}(?:\s+(?:(?:van|von|de|der|den|la|le|di|da|al|bin)\s+)*(?:[A-Z]\.\s*)?{_WORD}){{0,3}})"
+_FULL_NAME = rf"(?-i:{_WORD}\s+(?:(?:van|von|de|der|den|la|le|di|da|al|bin)\s+)*(?:[A-Z]\.\s*)?{_WORD})"
+
+_PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+    for pattern in (
+        rf"\bname(?:['’]s|\s+is|\s*:)\s+(?P<name>{_PERSON})",
+        rf"\b(?:i\s+am|i['’]m)\s+(?P<name>{_FULL_NAME})",
+        rf"\b(?:mr|mrs|ms|miss|mx|herr|frau|madame|monsieur|se[nñ]or|se[nñ]ora)\b\.?\s+(?P<name>{_PERSON})",
+        rf"\b(?:my|our|his|her|their|your|the)\s+(?:client|customer|employee|applicant|candidate|tenant|claimant|defendant|colleague|neighbou?r|"
+        rf"husband|wife|son|daughter|mother|father|sister|brother|boyfriend|girlfriend|boss|manager|doctor|friend)\s*"
+        rf"(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
+        rf"\bpatient\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
+        rf"\b(?:call|contact|email|e-mail|text|phone|ring|reach|write\s+to|remind|invite|meet|ask)\s+(?P<name>{_FULL_NAME})",
+        rf"^[ \t]*(?:dear|hi|hello)[ \t]+(?P<name>{_PERSON})\s*[,!:]",
+        rf"\b(?:sincerely|regards|cheers|best\s+wishes|yours|love)\s*,?\s*\n+\s*(?P<name>{_FULL_NAME})",
+        rf"(?P<name>{_FULL_NAME})(?:['’]s)?\s+(?:was|is|has\s+been|were)\s+(?:diagnosed|hospitali[sz]ed|fired|arrested|"
+        rf"pregnant|born\s+on|hired|prescribed|admitted)",
+        rf"(?P<name>{_FULL_NAME})['’]s\s+(?:phone|number|address|e-?mail|salary|diagnosis|medical|birthday|account|"
+        rf"passport|password)",
+    )
+)
+
+# Capitalised words that follow those surroundings without being a name.
+_NOT_NAMES = frozenset(
+    "A An And Api Are At But By Can Could Customer Dear Do Does Everyone English For French From German Gpt Have He Hello "
+    "Her His How I If In Is It Its Json Linux Madam May My No Not Of On Or Our Please Python Service Sir She Should Team "
+    "That The Their There These They This To Us We What When Where Which Who Why Will With World Would Yes You Your".split()
+)
+
+
+def find_names(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the (start, end) of each name whose surroundings say that it is a private person's."""
+    for pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            if match["name"].split()[0].strip("'’-").capitalize() not in _NOT_NAMES:
+                yield match.span("name")
+
+
+def has_full_name(text: str) -> bool:
+    """Whether two or more capitalised words stand together, which next to other personal data are likely a name."""
+    return any(
+        not any(word.capitalize() in _NOT_NAMES for word in match[0].split())
+        for match in re.finditer(_FULL_NAME, text)
+    )

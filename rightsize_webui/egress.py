@@ -1,0 +1,60 @@
+"""The last check before every model call.
+
+Open WebUI calls filters for a chat's own messages, but not when it asks a model for a title, tags, follow-up
+questions, a search query, a memory or a summary of the same messages: with a cloud model selected, those would carry
+personal data out. All of these calls, and the chat's own, go through four functions that `open_webui.utils.chat`
+looks up by name. Each is wrapped here, so that nothing is sent before it has been looked at.
+"""
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from rightsize.catalogue import Model
+from rightsize.errors import GuardNotInPlace
+from rightsize.parameters import shape_parameters
+
+OLLAMA_SENDER = "generate_ollama_chat_completion"
+SENDERS = (
+    "generate_openai_chat_completion",
+    OLLAMA_SENDER,
+    "generate_function_chat_completion",
+    "generate_direct_chat_completion",
+)
+_WRAPPED = "rightsize_wrapped"
+
+# Given (request, form_data, user, only_ollama): the local model to send to instead, or None to send as asked.
+Check = Callable[[Any, dict[str, Any], Any, bool], Awaitable[Model | None]]
+
+
+def _wrap(chat: Any, name: str, original: Any, check: Check) -> Any:
+    @functools.wraps(original)
+    async def checked(request: Any, form_data: dict[str, Any], user: Any, **rest: Any) -> Any:
+        # Ollama's sender gets Ollama's own format and its answer is read as such: only an Ollama model can step in.
+        model = await check(request, form_data, user, name == OLLAMA_SENDER)
+        if model is None:
+            return await original(request=request, form_data=form_data, user=user, **rest)
+        if name == OLLAMA_SENDER:
+            return await original(request=request, form_data={**form_data, "model": model.id}, user=user, **rest)
+        redirected = {**shape_parameters(form_data, model.backend, None), "model": model.id}
+        return await chat.generate_chat_completion(request, redirected, user)
+
+    setattr(checked, _WRAPPED, original)
+    return checked
+
+
+def put_in_place(chat: Any, check: Check) -> None:
+    """Wrap the four senders of Open WebUI's chat module, replacing an earlier wrapping.
+
+    Raises GuardNotInPlace if one of them is not there.
+    """
+    originals = {}
+    for name in SENDERS:
+        original = getattr(chat, name, None)
+        while hasattr(original, _WRAPPED):
+            original = getattr(original, _WRAPPED)
+        if not callable(original):
+            raise GuardNotInPlace
+        originals[name] = original
+    for name, original in originals.items():
+        setattr(chat, name, _wrap(chat, name, original, check))

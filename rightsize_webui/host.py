@@ -1,0 +1,130 @@
+"""Open WebUI, as far as Rightsize needs it. This module alone imports it.
+
+The imports stand inside the methods because importing Open WebUI starts it (it reads its configuration and
+opens its database), which a test of Rightsize must be able to do without. Checked against Open WebUI 0.12.4.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from rightsize.locality import Connection, Connections
+
+logger = logging.getLogger("rightsize")
+
+# Seconds to wait for Ollama's /api/show: without an answer the model's abilities count as unknown.
+SHOW_TIMEOUT = 5.0
+
+
+def _connections(urls: Any, configs: Any) -> tuple[Connection, ...]:
+    configs = configs if isinstance(configs, Mapping) else {}
+    found = []
+    for index, url in enumerate(urls if isinstance(urls, list) else []):
+        # Open WebUI keeps a connection's configuration under its index, and once kept it under its URL.
+        config = configs.get(str(index), configs.get(url, {}))
+        mark = config.get("connection_type") if isinstance(config, Mapping) else None
+        found.append(Connection(str(url), mark if isinstance(mark, str) else None))
+    return tuple(found)
+
+
+class OpenWebUI:
+    """The running Open WebUI that this function was loaded into."""
+
+    async def entries(self, request: Any, user: Any) -> dict[str, Mapping[str, Any]]:
+        """Every model that Open WebUI knows, by id, a direct connection's model of this request included."""
+        from open_webui.utils.models import get_all_models
+
+        if not request.app.state.MODELS:
+            await get_all_models(request, user=user)
+        entries: dict[str, Mapping[str, Any]] = dict(request.app.state.MODELS.items())
+        direct = getattr(request.state, "model", None)
+        if getattr(request.state, "direct", False) and isinstance(direct, Mapping):
+            entries[str(direct.get("id"))] = {**direct, "direct": True}
+        return entries
+
+    async def visible_entries(self, request: Any, user: Any) -> list[Mapping[str, Any]]:
+        """The models that the user has access to, by Open WebUI's own rules."""
+        from open_webui.utils.models import get_filtered_models
+
+        entries = [entry for entry in (await self.entries(request, user)).values() if not entry.get("direct")]
+        return list(await get_filtered_models(entries, user))
+
+    async def connections(self) -> Connections:
+        """The Ollama and OpenAI connections that administrators have saved."""
+        from open_webui.models.config import Config
+
+        saved = await Config.get_many(
+            "ollama.base_urls", "ollama.api_configs", "openai.api_base_urls", "openai.api_configs"
+        )
+        return Connections(
+            ollama=_connections(saved.get("ollama.base_urls"), saved.get("ollama.api_configs")),
+            openai=_connections(saved.get("openai.api_base_urls"), saved.get("openai.api_configs")),
+        )
+
+    async def show(self, request: Any, model_id: str, user: Any) -> Mapping[str, Any]:
+        """Ollama's /api/show for a model, or an empty mapping if it does not answer."""
+        from open_webui.routers.ollama import ModelNameForm, show_model_info
+
+        try:
+            form = ModelNameForm(model=model_id)
+            shown = await asyncio.wait_for(show_model_info(request, form, user), SHOW_TIMEOUT)
+        except Exception as error:
+            logger.warning("Ollama's /api/show failed for %s: %s", model_id, type(error).__name__)
+            return {}
+        return shown if isinstance(shown, Mapping) else {}
+
+    async def user(self, user: Mapping[str, Any]) -> Any:
+        """Open WebUI's own user object for the `__user__` that functions are given."""
+        from open_webui.models.users import Users
+
+        return await Users.get_user_by_id(str(user.get("id", "")))
+
+    async def complete(self, request: Any, body: dict[str, Any], user: Any) -> Any:
+        """Run a chat completion through Open WebUI itself: its connections, its keys, its access control.
+
+        Returns a streaming response, a dict, or an error response. Raises what the backend raises.
+        """
+        from open_webui.utils.chat import generate_chat_completion
+
+        return await generate_chat_completion(request, body, user)
+
+    async def saved_valves(self, function_id: str) -> dict[str, Any]:
+        """The valves saved for a function; empty if it is not installed or has none."""
+        from open_webui.models.functions import Functions
+
+        saved = await Functions.get_function_valves_by_id(function_id) or {}
+        return {name: value for name, value in saved.items() if value is not None}
+
+    async def is_active_everywhere(self, filter_id: str) -> bool:
+        """Whether a filter is switched on and global."""
+        from open_webui.models.functions import Functions
+
+        return (filter_id, True) in await Functions.get_active_filter_ids()
+
+    async def function_attribute(self, request: Any, function_id: str, attribute: str) -> Any:
+        """An attribute of an installed function's object, or None."""
+        from open_webui.utils.plugin import get_function_module_from_cache
+
+        try:
+            function, _, _ = await get_function_module_from_cache(request, function_id)
+        except Exception as error:
+            logger.warning("The function %s could not be loaded: %s", function_id, type(error).__name__)
+            return None
+        return getattr(function, attribute, None)
+
+    async def preset_system_prompt(self, model_id: str, metadata: Mapping[str, Any], user: Any) -> str:
+        """The system prompt saved with a preset, its variables filled in; empty if there is none."""
+        from open_webui.models.models import Models
+        from open_webui.utils.payload import resolve_system_prompt
+
+        preset = await Models.get_model_by_id(model_id)
+        if preset is None:
+            return ""
+        return str(await resolve_system_prompt(preset.params.model_dump().get("system"), dict(metadata), user))
+
+    def chat_module(self) -> Any:
+        """The module through which Open WebUI sends every chat completion."""
+        import open_webui.utils.chat
+
+        return open_webui.utils.chat
