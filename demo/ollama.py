@@ -1,4 +1,7 @@
-"""A double of Ollama's HTTP API: https://github.com/ollama/ollama/blob/main/docs/api.md"""
+"""A double of Ollama's HTTP API.
+
+https://github.com/ollama/ollama/blob/main/docs/api.md
+"""
 
 import asyncio
 import json
@@ -154,7 +157,8 @@ async def _respond(chunks: AsyncIterator[dict[str, Any]], stream: bool, key: str
                 yield json.dumps(chunk) + "\n"
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
-    text, last, calls = "", {}, []
+    text, last = "", dict[str, Any]()
+    calls: list[dict[str, Any]] = []
     async for chunk in chunks:
         if "error" in chunk:
             raise OllamaError(500, chunk["error"])

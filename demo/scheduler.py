@@ -42,8 +42,10 @@ class Loaded:
 
 
 class Scheduler:
-    """Loads models on demand, at most `max_loaded` at once (OLLAMA_MAX_LOADED_MODELS), evicting the idle one
-    whose time is up first; waits while all are serving."""
+    """Loads models on demand, at most `max_loaded` at once (OLLAMA_MAX_LOADED_MODELS).
+
+    To make room it evicts the idle one whose time is up first, and waits while all are serving.
+    """
 
     def __init__(self, max_loaded: int, keep_alive: float, load_seconds_per_billion: float) -> None:
         self._max_loaded = max_loaded

@@ -17,7 +17,7 @@ import math
 import re
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
 from importlib import import_module
@@ -165,7 +165,10 @@ class RoutingSettings(BaseModel):
         default=5.0, gt=0, description="Local models with up to this many billion parameters are the small tier."
     )
     medium_up_to_billion: float = Field(
-        default=20.0, gt=0, description="Up to this many billion parameters is medium; above it is large."
+        default=20.0,
+        gt=0,
+        validate_default=True,
+        description="Up to this many billion parameters is medium; above it is large.",
     )
     tier_overrides: str = Field(
         default="",
@@ -576,35 +579,44 @@ def asked_context_window(body: Mapping[str, Any]) -> int | None:
 # Without a language model nobody can tell a private person's name from a public one's, so a name counts only where
 # its surroundings make it a private one: "my name is ...", "patient ...", "call ... on", a title, a signature.
 
-_WORD = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’\-])+(?!\w)"
-_PERSON = rf"(?-i:{_WORD}(?:\s+(?:(?:van|von|de|der|den|la|le|di|da|al|bin)\s+)*(?:[A-Z]\.\s*)?{_WORD}){{0,3}})"
-_FULL_NAME = rf"(?-i:{_WORD}\s+(?:(?:van|von|de|der|den|la|le|di|da|al|bin)\s+)*(?:[A-Z]\.\s*)?{_WORD})"
+# A word starts where no letter stands before it and has an end: without both, a megabyte of capitals takes hours.
+_WORD = r"(?<!\w)[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’\-]){1,40}(?!\w)"
+_PARTICLES = r"(?:(?:van|von|de|der|den|la|le|di|da|al|bin)\s{1,8}){0,3}"
+_NEXT_WORD = rf"\s{{1,8}}{_PARTICLES}(?:[A-Z]\.\s{{0,8}})?{_WORD}"
+_PERSON = rf"(?-i:{_WORD}(?:{_NEXT_WORD}){{0,3}})"
+_FULL_NAME = rf"(?-i:{_WORD}{_NEXT_WORD})"
+
+_TITLE = r"(?:mr|mrs|ms|miss|mx|herr|frau|madame|monsieur|se[nñ]or|se[nñ]ora)"
+_RELATION = (
+    r"(?:client|customer|employee|applicant|candidate|tenant|claimant|defendant|colleague|neighbou?r|husband|wife|son|"
+    r"daughter|mother|father|sister|brother|boyfriend|girlfriend|boss|manager|doctor|friend)"
+)
+_REACH = r"(?:call|contact|email|e-mail|text|phone|ring|reach|write\s+to|remind|invite|meet|ask)"
+_HAPPENED = r"(?:diagnosed|hospitali[sz]ed|fired|arrested|pregnant|born\s+on|hired|prescribed|admitted)"
+_BELONGING = r"(?:phone|number|address|e-?mail|salary|diagnosis|medical|birthday|account|passport|password)"
 
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
         rf"\bname(?:['’]s|\s+is|\s*:)\s+(?P<name>{_PERSON})",
         rf"\b(?:i\s+am|i['’]m)\s+(?P<name>{_FULL_NAME})",
-        rf"\b(?:mr|mrs|ms|miss|mx|herr|frau|madame|monsieur|se[nñ]or|se[nñ]ora)\b\.?\s+(?P<name>{_PERSON})",
-        rf"\b(?:my|our|his|her|their|your|the)\s+(?:client|customer|employee|applicant|candidate|tenant|claimant|defendant|colleague|neighbou?r|"
-        rf"husband|wife|son|daughter|mother|father|sister|brother|boyfriend|girlfriend|boss|manager|doctor|friend)\s*"
-        rf"(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
+        rf"\b{_TITLE}\b\.?\s+(?P<name>{_PERSON})",
+        rf"\b(?:my|our|his|her|their|your|the)\s+{_RELATION}\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
         rf"\bpatient\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
-        rf"\b(?:call|contact|email|e-mail|text|phone|ring|reach|write\s+to|remind|invite|meet|ask)\s+(?P<name>{_FULL_NAME})",
+        rf"\b{_REACH}\s+(?P<name>{_FULL_NAME})",
         rf"^[ \t]*(?:dear|hi|hello)[ \t]+(?P<name>{_PERSON})\s*[,!:]",
         rf"\b(?:sincerely|regards|cheers|best\s+wishes|yours|love)\s*,?\s*\n+\s*(?P<name>{_FULL_NAME})",
-        rf"(?P<name>{_FULL_NAME})(?:['’]s)?\s+(?:was|is|has\s+been|were)\s+(?:diagnosed|hospitali[sz]ed|fired|arrested|"
-        rf"pregnant|born\s+on|hired|prescribed|admitted)",
-        rf"(?P<name>{_FULL_NAME})['’]s\s+(?:phone|number|address|e-?mail|salary|diagnosis|medical|birthday|account|"
-        rf"passport|password)",
+        rf"(?P<name>{_FULL_NAME})(?:['’]s)?\s+(?:was|is|has\s+been|were)\s+{_HAPPENED}",
+        rf"(?P<name>{_FULL_NAME})['’]s\s+{_BELONGING}",
     )
 )
 
 # Capitalised words that follow those surroundings without being a name.
 _NOT_NAMES = frozenset(
-    "A An And Api Are At But By Can Could Customer Dear Do Does Everyone English For French From German Gpt Have He Hello "
-    "Her His How I If In Is It Its Json Linux Madam May My No Not Of On Or Our Please Python Service Sir She Should Team "
-    "That The Their There These They This To Us We What When Where Which Who Why Will With World Would Yes You Your".split()
+    "A An And Api Are At But By Can Could Customer Dear Do Does English Everyone For French From German Gpt Have "
+    "He Hello Her His How I If In Is It Its Json Linux Madam May My No Not Of On Or Our Please Python Service She "
+    "Should Sir Team That The Their There These They This To Us We What When Where Which Who Why Will With World "
+    "Would Yes You Your".split()
 )
 
 
@@ -619,8 +631,7 @@ def find_names(text: str) -> Iterator[tuple[int, int]]:
 def has_full_name(text: str) -> bool:
     """Whether two or more capitalised words stand together, which next to other personal data are likely a name."""
     return any(
-        not any(word.capitalize() in _NOT_NAMES for word in match[0].split())
-        for match in re.finditer(_FULL_NAME, text)
+        not any(word.capitalize() in _NOT_NAMES for word in match[0].split()) for match in re.finditer(_FULL_NAME, text)
     )
 
 # ---- rightsize/request.py ------------------------------------------------------------------------
@@ -761,6 +772,7 @@ class Findings:
     kinds: tuple[Kind, ...] = ()
 
     def __bool__(self) -> bool:
+        """Whether anything was found."""
         return bool(self.kinds)
 
     def merged_with(self, kinds: Iterable[Kind]) -> "Findings":
@@ -777,7 +789,7 @@ class Findings:
 
 
 # A text with more number-like runs than this is a data set: checking each would hold up the chat.
-_MOST_CANDIDATES = 5000
+_MOST_CANDIDATES = 2000
 
 _EMAIL = re.compile(r"[\w.+%'-]{1,64}@(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}\b", re.IGNORECASE)
 _PHONE = re.compile(r"(?<![\w.,:/-])(?:\+|00)?\(?\d[\d ()./\u2010-\u2015\xa0-]{4,22}\d(?![\w]|[.,:]\d)")
@@ -1002,7 +1014,9 @@ _REASONING = re.compile(
     re.IGNORECASE,
 )
 _STEP = re.compile(r"^[ \t]*(?:\d+[.)]|[-*•])[ \t]+\S", re.MULTILINE)
-_CONSTRAINT = re.compile(r"\b(?:must(?:\s+not)?|should|at\s+least|at\s+most|exactly|without|ensure|only\s+if)\b", re.IGNORECASE)
+_CONSTRAINT = re.compile(
+    r"\b(?:must(?:\s+not)?|should|at\s+least|at\s+most|exactly|without|ensure|only\s+if)\b", re.IGNORECASE
+)
 _WRITING = re.compile(
     r"\b(?:write|draft|compose|rewrite|summari[sz]e)\b.{0,40}\b(?:essay|article|report|story|proposal|speech|chapter|blog|"
     r"paper|documentation|letter)\b",
@@ -1095,21 +1109,27 @@ class Route(StrEnum):
 class Decision:
     """Which model answers and why.
 
-    `kept_local` says that personal data overruled a choice that could have gone to the cloud;
-    `without_tools` that no allowed model can use the tools on offer, so they are left out;
+    `found` is the personal data in the request, and `kept_local` says that it overruled a choice that could have
+    gone to the cloud; `without_tools` that no allowed model can use the tools on offer, so they are left out;
     `context_window` is what the backend is to be asked for, in tokens, or None for its own default.
     """
 
     model: Model
     reasons: tuple[str, ...]
+    found: Findings = field(default_factory=Findings)
     kept_local: bool = False
     without_tools: bool = False
     context_window: int | None = None
 
-    @property
-    def sentence(self) -> str:
-        """The line shown above the answer."""
-        return f"{self.model.name} answers ({self.model.tier}, {self.model.location}): {'; '.join(self.reasons)}."
+    def sentence(self, instead_of: str = "") -> str:
+        """The line shown above the answer, short enough for one line; `instead_of` is a model that was passed over."""
+        model = self.model
+        if self.found and (self.kept_local or instead_of):
+            passed_over = instead_of or "the cloud"
+            return (
+                f"Kept local: {model.name} ({model.tier}) answers instead of {passed_over}, for {self.found.sentence}."
+            )
+        return f"{model.name} answers ({model.tier}, {model.location}): {'; '.join(self.reasons)}."
 
 
 # Ollama serves this many tokens of context unless asked for more, and silently drops the rest.
@@ -1206,14 +1226,14 @@ def decide(
     if route in (Route.AUTO, Route.LOCAL):
         reasons.extend(signals.reasons)
     else:
-        reasons.append(f"you picked {route}")
+        reasons.append(f"the {route} tier was picked")
 
     if cloud_was_possible and not findings:
         candidates, where = cloud, "cloud model"
     else:
         candidates, where = local, "local model"
         if findings:
-            reasons.insert(0, f"kept on local models because it holds {findings.sentence}")
+            reasons.append(f"stays local for {findings.sentence}")
         elif route is Route.FRONTIER:
             raise NoModelAvailable(
                 "No cloud model is available to you: ask an administrator to add a connection, or pick Auto."
@@ -1239,6 +1259,7 @@ def decide(
     return Decision(
         model=model,
         reasons=tuple(reasons),
+        found=findings,
         kept_local=bool(findings) and cloud_was_possible,
         without_tools=without_tools,
         context_window=_context_to_ask_for(model, request.tokens, asked_context),
@@ -1371,11 +1392,11 @@ class OpenWebUI:
         saved = await Functions.get_function_valves_by_id(function_id) or {}
         return {name: value for name, value in saved.items() if value is not None}
 
-    async def is_active_everywhere(self, filter_id: str) -> bool:
-        """Whether a filter is switched on and global."""
+    async def is_switched_on(self, filter_id: str) -> bool:
+        """Whether a filter is switched on, global or not."""
         from open_webui.models.functions import Functions
 
-        return (filter_id, True) in await Functions.get_active_filter_ids()
+        return any(active_id == filter_id for active_id, _ in await Functions.get_active_filter_ids())
 
     async def function_attribute(self, request: Any, function_id: str, attribute: str) -> Any:
         """An attribute of an installed function's object, or None."""
@@ -1687,5 +1708,5 @@ class Pipe:
 
         answering_a_tool = bool(chat.messages) and chat.messages[-1].role == "tool"
         if not task and not answering_a_tool:
-            await show_status(emit, decision.sentence)
+            await show_status(emit, decision.sentence())
         return await ask(self._host, request, body, metadata, user, decision)

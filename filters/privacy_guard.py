@@ -111,8 +111,7 @@ class Filter:
             if decision is None:
                 return body
             metadata[KEPT_LOCAL] = decision.model.backend.value
-            name = selected.get("name") or body.get("model")
-            await show_status(emit, f"{decision.sentence} You had selected {name}.")
+            await show_status(emit, decision.sentence(instead_of=str(selected.get("name") or body.get("model"))))
             return {**body, "model": decision.model.id}
         except Exception as error:
             raise as_rightsize_error(error) from None
@@ -124,7 +123,7 @@ class Filter:
         metadata: Mapping[str, Any],
         selected: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """Give the local model its parameters in its own form, and the system prompt of the preset that was selected."""
+        """Give the local model its parameters in its own form, and the selected preset's system prompt."""
         shaped = shape_parameters(body, Backend(metadata[KEPT_LOCAL]), asked_context_window(body))
         user = await self._host.user(user_fields)
         prompt = await self._host.preset_system_prompt(str(selected.get("id", "")), metadata, user)
@@ -159,8 +158,12 @@ class Filter:
     async def _check_before_sending(
         self, request: Any, form_data: dict[str, Any], user: Any, only_ollama: bool
     ) -> Model | None:
-        """The last check: the local model that a call must go to instead, or None. Raises a RightsizeError to stop it."""
-        if not await self._host.is_active_everywhere(self._id):
+        """The last check: the local model that a call must go to instead, or None.
+
+        Raises a RightsizeError to stop the call.
+        """
+        # Switched on but not made global, Open WebUI would not call the hooks above; this check still stands.
+        if not await self._host.is_switched_on(self._id):
             return None
         try:
             decision = await self._local_decision(request, form_data, user, only_ollama)

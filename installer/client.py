@@ -26,7 +26,9 @@ class OpenWebUIClient:
         try:
             response = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise InstallError(f"{self.url} does not answer ({type(error).__name__}): is Open WebUI running?") from error
+            raise InstallError(
+                f"{self.url} does not answer ({type(error).__name__}): is Open WebUI running?"
+            ) from error
         if response.is_error:
             try:
                 detail = response.json().get("detail", response.text)
@@ -66,9 +68,13 @@ class OpenWebUIClient:
             session = self.call("POST", "/api/v1/auths/signup", json=account)
         else:
             session = self.call("POST", "/api/v1/auths/signin", json={"email": email, "password": password})
-        self._http.headers["Authorization"] = f"Bearer {session['token']}"
+        self.authorize(session["token"])
         if session.get("role") != "admin":
             raise InstallError(f"{email} is not an administrator of this Open WebUI.")
+
+    def authorize(self, token: str) -> None:
+        """Use a session's token from now on."""
+        self._http.headers["Authorization"] = f"Bearer {token}"
 
     def functions(self) -> dict[str, dict[str, Any]]:
         """The installed functions by id."""

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "dist" / "functions.json"
 PRESETS = ROOT / "presets"
 ROUTES = ("auto", "small", "medium", "large", "frontier", "local")
+DEFAULT_PRESET = "rightsize-auto"
 EVERYONE_MAY_READ = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
 
 
@@ -76,6 +77,28 @@ def install_presets(client: OpenWebUIClient) -> list[str]:
     return done
 
 
+def put_presets_first(client: OpenWebUIClient) -> list[str]:
+    """Make Auto the default model and list the presets first, unless an administrator has chosen otherwise."""
+    config = client.call("GET", "/api/v1/configs/models")
+    presets = [preset["id"] for path in PRESETS.glob("*.json") for preset in read_json(path)]
+    presets.sort(key=lambda model_id: (model_id != DEFAULT_PRESET, model_id))
+    done = []
+    if not config.get("DEFAULT_MODELS"):
+        config["DEFAULT_MODELS"] = DEFAULT_PRESET
+        done.append("Auto is the default model")
+    if not config.get("MODEL_ORDER_LIST"):
+        config["MODEL_ORDER_LIST"] = presets
+        done.append("presets are listed first")
+    if done:
+        client.call("POST", "/api/v1/configs/models", json=config)
+    return done
+
+
 def install(client: OpenWebUIClient, valves: dict[str, dict[str, Any]]) -> list[str]:
     """Install everything; returns a line for each thing done."""
-    return [*install_functions(client), *set_valves(client, valves), *install_presets(client)]
+    return [
+        *install_functions(client),
+        *set_valves(client, valves),
+        *install_presets(client),
+        *put_presets_first(client),
+    ]

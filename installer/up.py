@@ -36,7 +36,12 @@ def connect_backends(client: OpenWebUIClient, ollama_url: str, with_demo_cloud: 
     ollama = client.call("GET", "/ollama/config")
     own = {ollama_url, f"http://{HOST}:{DEMO_OLLAMA_PORT}", "http://localhost:11434", f"http://{HOST}:11434"}
     kept = [url for url in ollama.get("OLLAMA_BASE_URLS", []) if url.rstrip("/") not in own]
-    ollama_form = {**ollama, "ENABLE_OLLAMA_API": True, "OLLAMA_BASE_URLS": [ollama_url, *kept], "OLLAMA_API_CONFIGS": {}}
+    ollama_form = {
+        **ollama,
+        "ENABLE_OLLAMA_API": True,
+        "OLLAMA_BASE_URLS": [ollama_url, *kept],
+        "OLLAMA_API_CONFIGS": {},
+    }
     client.call("POST", "/ollama/config/update", json=ollama_form)
 
     demo_cloud = f"http://{HOST}:{DEMO_CLOUD_PORT}/v1"
@@ -78,7 +83,11 @@ def up(port: int, ollama_url: str, console: Console) -> None:
             console.print(f"Open WebUI is already running at {url}: bringing Rightsize up to date in it.")
         else:
             console.print("Starting Open WebUI (the first start takes about half a minute) ...")
-            demo = {"RAG_EMBEDDING_ENGINE": "ollama", "RAG_EMBEDDING_MODEL": "demo-embed", "RAG_OLLAMA_BASE_URL": ollama_url}
+            demo = {
+                "RAG_EMBEDDING_ENGINE": "ollama",
+                "RAG_EMBEDDING_MODEL": "demo-embed",
+                "RAG_OLLAMA_BASE_URL": ollama_url,
+            }
             server = start_open_webui(port, {} if found_ollama else demo)
             stack.callback(_stop, server)
         client = OpenWebUIClient(url)

@@ -101,5 +101,5 @@ class Pipe:
 
         answering_a_tool = bool(chat.messages) and chat.messages[-1].role == "tool"
         if not task and not answering_a_tool:
-            await show_status(emit, decision.sentence)
+            await show_status(emit, decision.sentence())
         return await ask(self._host, request, body, metadata, user, decision)

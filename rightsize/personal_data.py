@@ -39,6 +39,7 @@ class Findings:
     kinds: tuple[Kind, ...] = ()
 
     def __bool__(self) -> bool:
+        """Whether anything was found."""
         return bool(self.kinds)
 
     def merged_with(self, kinds: Iterable[Kind]) -> "Findings":
@@ -55,7 +56,7 @@ class Findings:
 
 
 # A text with more number-like runs than this is a data set: checking each would hold up the chat.
-_MOST_CANDIDATES = 5000
+_MOST_CANDIDATES = 2000
 
 _EMAIL = re.compile(r"[\w.+%'-]{1,64}@(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}\b", re.IGNORECASE)
 _PHONE = re.compile(r"(?<![\w.,:/-])(?:\+|00)?\(?\d[\d ()./\u2010-\u2015\xa0-]{4,22}\d(?![\w]|[.,:]\d)")

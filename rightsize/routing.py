@@ -1,7 +1,7 @@
 """The choice: which model answers, within what the constraints allow, and why."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rightsize.catalogue import LOCAL_TIERS, Backend, Catalogue, Model, Tier
@@ -27,21 +27,27 @@ class Route(StrEnum):
 class Decision:
     """Which model answers and why.
 
-    `kept_local` says that personal data overruled a choice that could have gone to the cloud;
-    `without_tools` that no allowed model can use the tools on offer, so they are left out;
+    `found` is the personal data in the request, and `kept_local` says that it overruled a choice that could have
+    gone to the cloud; `without_tools` that no allowed model can use the tools on offer, so they are left out;
     `context_window` is what the backend is to be asked for, in tokens, or None for its own default.
     """
 
     model: Model
     reasons: tuple[str, ...]
+    found: Findings = field(default_factory=Findings)
     kept_local: bool = False
     without_tools: bool = False
     context_window: int | None = None
 
-    @property
-    def sentence(self) -> str:
-        """The line shown above the answer."""
-        return f"{self.model.name} answers ({self.model.tier}, {self.model.location}): {'; '.join(self.reasons)}."
+    def sentence(self, instead_of: str = "") -> str:
+        """The line shown above the answer, short enough for one line; `instead_of` is a model that was passed over."""
+        model = self.model
+        if self.found and (self.kept_local or instead_of):
+            passed_over = instead_of or "the cloud"
+            return (
+                f"Kept local: {model.name} ({model.tier}) answers instead of {passed_over}, for {self.found.sentence}."
+            )
+        return f"{model.name} answers ({model.tier}, {model.location}): {'; '.join(self.reasons)}."
 
 
 # Ollama serves this many tokens of context unless asked for more, and silently drops the rest.
@@ -138,14 +144,14 @@ def decide(
     if route in (Route.AUTO, Route.LOCAL):
         reasons.extend(signals.reasons)
     else:
-        reasons.append(f"you picked {route}")
+        reasons.append(f"the {route} tier was picked")
 
     if cloud_was_possible and not findings:
         candidates, where = cloud, "cloud model"
     else:
         candidates, where = local, "local model"
         if findings:
-            reasons.insert(0, f"kept on local models because it holds {findings.sentence}")
+            reasons.append(f"stays local for {findings.sentence}")
         elif route is Route.FRONTIER:
             raise NoModelAvailable(
                 "No cloud model is available to you: ask an administrator to add a connection, or pick Auto."
@@ -171,6 +177,7 @@ def decide(
     return Decision(
         model=model,
         reasons=tuple(reasons),
+        found=findings,
         kept_local=bool(findings) and cloud_was_possible,
         without_tools=without_tools,
         context_window=_context_to_ask_for(model, request.tokens, asked_context),

@@ -31,7 +31,10 @@ class RoutingSettings(BaseModel):
         default=5.0, gt=0, description="Local models with up to this many billion parameters are the small tier."
     )
     medium_up_to_billion: float = Field(
-        default=20.0, gt=0, description="Up to this many billion parameters is medium; above it is large."
+        default=20.0,
+        gt=0,
+        validate_default=True,
+        description="Up to this many billion parameters is medium; above it is large.",
     )
     tier_overrides: str = Field(
         default="",

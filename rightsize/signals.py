@@ -24,7 +24,9 @@ _REASONING = re.compile(
     re.IGNORECASE,
 )
 _STEP = re.compile(r"^[ \t]*(?:\d+[.)]|[-*•])[ \t]+\S", re.MULTILINE)
-_CONSTRAINT = re.compile(r"\b(?:must(?:\s+not)?|should|at\s+least|at\s+most|exactly|without|ensure|only\s+if)\b", re.IGNORECASE)
+_CONSTRAINT = re.compile(
+    r"\b(?:must(?:\s+not)?|should|at\s+least|at\s+most|exactly|without|ensure|only\s+if)\b", re.IGNORECASE
+)
 _WRITING = re.compile(
     r"\b(?:write|draft|compose|rewrite|summari[sz]e)\b.{0,40}\b(?:essay|article|report|story|proposal|speech|chapter|blog|"
     r"paper|documentation|letter)\b",

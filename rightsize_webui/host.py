@@ -96,11 +96,11 @@ class OpenWebUI:
         saved = await Functions.get_function_valves_by_id(function_id) or {}
         return {name: value for name, value in saved.items() if value is not None}
 
-    async def is_active_everywhere(self, filter_id: str) -> bool:
-        """Whether a filter is switched on and global."""
+    async def is_switched_on(self, filter_id: str) -> bool:
+        """Whether a filter is switched on, global or not."""
         from open_webui.models.functions import Functions
 
-        return (filter_id, True) in await Functions.get_active_filter_ids()
+        return any(active_id == filter_id for active_id, _ in await Functions.get_active_filter_ids())
 
     async def function_attribute(self, request: Any, function_id: str, attribute: str) -> Any:
         """An attribute of an installed function's object, or None."""

@@ -148,7 +148,9 @@ def bundle(entry_path: Path) -> str:
     for module in [*modules, entry]:
         code = drop_repeats(module, defined)
         title = f"# ---- {module.path.relative_to(ROOT)} "
-        about = "" if module is entry else "\n" + "\n".join(f"# {line}".rstrip() for line in module.docstring.splitlines())
+        about = (
+            "" if module is entry else "\n" + "\n".join(f"# {line}".rstrip() for line in module.docstring.splitlines())
+        )
         parts.append(f"\n{title.ljust(100, '-')}{about}\n\n{code}")
     text = "\n".join(parts) + "\n"
     text = re.sub(r"\n{4,}", "\n\n\n", text)

@@ -1,0 +1,102 @@
+"""A person at the browser: signs in, picks models, types, clicks, and reads what the page says."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+# The flags with which Debian's Chromium runs as root on a machine without a screen or a way to the internet.
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
+ANSWER_MILLISECONDS = 30_000
+
+
+class Person:
+    """One signed-in user with one browser window."""
+
+    def __init__(self, context: BrowserContext, url: str, email: str, password: str) -> None:
+        self.page: Page = context.new_page()
+        self.url = url
+        self.page.goto(f"{url}/auth")
+        self.page.get_by_placeholder("Enter Your Email").fill(email)
+        self.page.get_by_placeholder("Enter Your Password").fill(password)
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
+        self.page.locator("#chat-input").wait_for()
+        self.close_news()
+
+    def close_news(self) -> None:
+        """Close the list of what is new, which a user sees once."""
+        button = self.page.get_by_role("button", name="Okay, Let's Go!")
+        try:
+            button.wait_for(timeout=4_000)
+        except PlaywrightTimeout:
+            return
+        button.click()
+
+    def new_chat(self) -> None:
+        """Open an empty chat."""
+        self.page.goto(f"{self.url}/")
+        self.page.locator("#chat-input").wait_for()
+        self.page.locator("#model-selector-model-button").first.wait_for()
+        # The page keeps setting up the new chat for a moment without showing when it is done.
+        self.page.wait_for_timeout(800)
+
+    def open_model_menu(self) -> None:
+        """Open the menu of models."""
+        self.page.locator("#model-selector-model-button").first.click()
+        self.page.get_by_role("option").first.wait_for()
+
+    def pick(self, name: str) -> None:
+        """Pick a model in the menu."""
+        self.open_model_menu()
+        self.page.get_by_role("option", name=f"Select {name} model", exact=True).click()
+        expect(self.page.locator("#model-selector-model-button").first).to_contain_text(name)
+
+    def pick_two(self, first: str, second: str) -> None:
+        """Pick two models to compare side by side."""
+        self.pick(first)
+        self.open_model_menu()
+        self.page.get_by_role("button", name="Compare", exact=True).click()
+        self.page.get_by_role("option", name=f"Select {second} model", exact=True).click()
+        self.page.keyboard.press("Escape")
+
+    def say(self, text: str) -> None:
+        """Type a message and send it."""
+        box = self.page.locator("#chat-input")
+        box.click()
+        self.page.keyboard.insert_text(text)
+        self.page.keyboard.press("Enter")
+
+    def mention(self, name: str, text: str) -> None:
+        """Send a message to another model by @mentioning it."""
+        self.page.locator("#chat-input").click()
+        # A space would end the mention, so its first word has to find the model.
+        self.page.keyboard.type(f"@{name.split()[0]}")
+        self.page.locator("#suggestions-container, .tippy-box, [role=listbox]").get_by_text(name).first.wait_for()
+        self.page.keyboard.press("Enter")
+        self.page.keyboard.insert_text(text)
+        self.page.keyboard.press("Enter")
+
+    def sees(self, text: str | re.Pattern[str]) -> None:
+        """Wait until a text is on the page."""
+        expect(self.page.get_by_text(text).first).to_be_visible(timeout=ANSWER_MILLISECONDS)
+
+    def sees_chat_title(self, title: str) -> None:
+        """Wait until the chat has been given its title: the last thing a model is asked for it, or nearly."""
+        expect(self.page).to_have_title(re.compile(re.escape(title)), timeout=ANSWER_MILLISECONDS)
+
+    def screenshot(self, name: str) -> None:
+        """Keep a picture of the page for the README."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.wait_for_timeout(600)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")

@@ -1,0 +1,74 @@
+"""Reading a request, however it is written."""
+
+from typing import Any
+
+import pytest
+
+from rightsize.errors import EmptyMessage
+from rightsize.request import parse_request, read_request
+from tests.unit.core.build import chat
+
+
+def test_text_and_images_of_a_message_in_parts() -> None:
+    parts = [
+        {"type": "text", "text": "What is"},
+        {"type": "text", "text": "this?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        {"type": "file", "file": {"filename": "letter.pdf"}},
+        "not a part",
+    ]
+    request = read_request({"messages": [{"role": "user", "content": parts}]})
+    assert request.question == "What is\nthis?"
+    assert request.attachments == ("image", "file")
+    assert request.has_images
+
+
+def test_an_image_in_ollamas_own_format_is_seen() -> None:
+    assert read_request({"messages": [{"role": "user", "content": "", "images": ["AAAA"]}]}).has_images
+
+
+def test_every_string_of_a_message_is_read_for_personal_data() -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"to": "ada@example.org"}'}}
+    messages = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": [{"type": "text", "text": "sent"}], "extra": {"n": 4155}},
+    ]
+    strings = [text for message in read_request({"messages": messages}).messages for text in message.strings]
+    assert '{"to": "ada@example.org"}' in strings
+    assert "sent" in strings
+    assert "4155" in strings
+    assert "call_1" not in strings
+
+
+def test_tools_on_offer_are_seen() -> None:
+    assert chat("x", tools=[{"type": "function"}]).offers_tools
+    assert not chat("x", tools=[]).offers_tools
+
+
+def test_tokens_are_estimated_from_bytes() -> None:
+    assert chat("a" * 400).tokens == 100
+    assert chat("東" * 100).tokens == 75
+    assert chat("\ud800").tokens == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"messages": None},
+        {"messages": []},
+        {"messages": ["text", 3, None]},
+        {"messages": [{"role": "system", "content": "You are helpful."}]},
+        {"messages": [{"role": "user", "content": "  \n\t"}]},
+        {"messages": [{"role": "user", "content": []}]},
+        {"messages": [{"role": "user"}]},
+        {"messages": [{"role": "user", "content": 12}]},
+    ],
+)
+def test_an_empty_request_is_refused_in_one_sentence(body: dict[str, Any]) -> None:
+    with pytest.raises(EmptyMessage, match=r"^The message is empty: .* send it again\.$"):
+        parse_request(body)
+
+
+def test_an_image_alone_is_not_empty() -> None:
+    parse_request({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]})
