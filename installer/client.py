@@ -35,7 +35,10 @@ class OpenWebUIClient:
             except ValueError:
                 detail = response.text
             raise InstallError(f"{method} {path} was refused ({response.status_code}): {str(detail)[:300]}")
-        return response.json()
+        try:
+            return response.json()
+        except ValueError as error:
+            raise InstallError(f"{self.url} answers, but not as Open WebUI does: check the address.") from error
 
     def wait_until_up(self, seconds: float) -> None:
         """Wait for the server to answer. Raises InstallError when it does not in time."""

@@ -1,0 +1,199 @@
+"""The installer against an Open WebUI that is a dictionary."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from installer.__main__ import app
+from installer.client import InstallError, OpenWebUIClient
+from installer.install import PRESETS, ROUTES, install, install_presets, read_json, set_valves
+from installer.up import connect_backends
+
+
+class FakeOpenWebUI:
+    """The routes of Open WebUI's API that an installation uses."""
+
+    def __init__(self) -> None:
+        self.functions: dict[str, dict[str, Any]] = {}
+        self.valves: dict[str, dict[str, Any]] = {}
+        self.models: dict[str, dict[str, Any]] = {}
+        self.configs: dict[str, Any] = {"DEFAULT_MODELS": None, "MODEL_ORDER_LIST": []}
+        self.connections: dict[str, dict[str, Any]] = {"ollama": {}, "openai": {}}
+        self.role = "admin"
+        self.features: dict[str, Any] = {"features": {"auth": True}}
+        self.posts: list[str] = []
+
+    def client(self) -> OpenWebUIClient:
+        client = OpenWebUIClient("http://fake")
+        client._http = httpx.Client(base_url="http://fake", transport=httpx.MockTransport(self._answer))
+        return client
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        form = json.loads(request.content) if request.content else None
+        if request.method == "POST":
+            self.posts.append(request.url.path)
+        answer = self._route(request.method, request.url.path, form)
+        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, text=json.dumps(answer))
+
+    def _route(self, method: str, path: str, form: Any) -> Any:
+        parts = path.strip("/").split("/")
+        if path.startswith("/api/v1/functions/id/"):
+            return self._function(parts[4], "/".join(parts[5:]), method, form)
+        if path.startswith("/api/v1/auths/"):
+            return {"token": "t", "role": self.role}
+        if path in ("/ollama/config", "/openai/config"):
+            return self.connections[parts[0]]
+        if path in ("/ollama/config/update", "/openai/config/update"):
+            self.connections[parts[0]] = form
+            return form
+        if path == "/api/v1/models/import":
+            self.models.update({model["id"]: model for model in form["models"]})
+            return True
+        if path == "/api/v1/models/model/access/update":
+            self.models[form["id"]] = form
+            return form
+        if path == "/api/v1/functions/create":
+            self.functions[form["id"]] = {**form, "is_active": False, "is_global": False}
+            return form
+        if path == "/api/v1/configs/models":
+            self.configs = form if method == "POST" else self.configs
+            return self.configs
+        lists = {"/api/v1/models/all": list(self.models.values()), "/api/v1/functions/": list(self.functions.values())}
+        known = {"/api/v1/models/base": [], "/api/models": {}, "/api/config": self.features, **lists}
+        return known.get(path, httpx.Response(404, json={"detail": "Not found"}))
+
+    def _function(self, function_id: str, action: str, method: str, form: Any) -> Any:
+        function = self.functions.get(function_id)
+        if function is None:
+            return httpx.Response(401, json={"detail": "We could not find what you're looking for"})
+        if action == "toggle":
+            function["is_active"] = not function["is_active"]
+        elif action == "toggle/global":
+            function["is_global"] = not function["is_global"]
+        elif action == "update":
+            function.update(form)
+        elif action == "valves/update":
+            if form.get("tier_overrides") == "x":
+                return httpx.Response(400, json={"detail": "The Rightsize valve 'tier_overrides' cannot be used"})
+            self.valves[function_id] = form
+        elif action == "valves":
+            return self.valves.get(function_id)
+        return function
+
+
+@pytest.fixture
+def fake() -> FakeOpenWebUI:
+    return FakeOpenWebUI()
+
+
+def test_everything_is_put_in_place(fake: FakeOpenWebUI) -> None:
+    install(fake.client(), {"rightsize": {"auto_may_use_cloud": False}})
+    assert {name: (f["is_active"], f["is_global"]) for name, f in fake.functions.items()} == {
+        "rightsize": (True, False),
+        "privacy_guard": (True, True),
+    }
+    assert fake.valves == {"rightsize": {"auto_may_use_cloud": False}}
+    assert {f"rightsize.{route}" for route in ROUTES} < set(fake.models)
+    assert len(fake.models) == len(ROUTES) + len(list(PRESETS.glob("*.json")))
+    assert fake.configs["DEFAULT_MODELS"] == "rightsize-auto"
+    assert fake.configs["MODEL_ORDER_LIST"][0] == "rightsize-auto"
+
+
+def test_installing_again_updates_functions_and_keeps_what_was_changed(fake: FakeOpenWebUI) -> None:
+    client = fake.client()
+    install(client, {"rightsize": {"small_up_to_billion": 4}})
+    fake.models["rightsize-auto"]["name"] = "My Auto"
+    fake.functions["rightsize"]["content"] = "old"
+    fake.configs["DEFAULT_MODELS"] = "gpt-5"
+    done = install(client, {"rightsize": {"excluded_models": "a"}})
+    assert fake.models["rightsize-auto"]["name"] == "My Auto"
+    assert fake.functions["rightsize"]["content"] != "old"
+    assert fake.functions["privacy_guard"]["is_global"]
+    assert fake.valves["rightsize"] == {"small_up_to_billion": 4, "excluded_models": "a"}
+    assert fake.configs["DEFAULT_MODELS"] == "gpt-5"
+    assert not any("imported" in line for line in done)
+
+
+def test_a_preset_that_was_deleted_comes_back(fake: FakeOpenWebUI) -> None:
+    install(fake.client(), {})
+    del fake.models["rightsize-coder"]
+    assert install_presets(fake.client()) == ["preset Coder imported"]
+
+
+def test_a_valve_that_is_refused_is_named(fake: FakeOpenWebUI) -> None:
+    install(fake.client(), {})
+    with pytest.raises(
+        InstallError, match="was refused \\(400\\): The Rightsize valve 'tier_overrides' cannot be used"
+    ):
+        set_valves(fake.client(), {"rightsize": {"tier_overrides": "x"}})
+
+
+def test_signing_in_needs_an_administrator(fake: FakeOpenWebUI) -> None:
+    with pytest.raises(InstallError, match="give the email and password"):
+        fake.client().sign_in("", "")
+    fake.role = "user"
+    with pytest.raises(InstallError, match="is not an administrator"):
+        fake.client().sign_in("a@example.org", "x")
+    fake.role = "admin"
+    fake.features = {"features": {"auth": True}, "onboarding": True}
+    fake.client().sign_in("a@example.org", "x")
+    assert fake.posts[-1] == "/api/v1/auths/signup"
+
+
+def test_backends_are_connected_and_others_kept(fake: FakeOpenWebUI) -> None:
+    fake.connections["ollama"] = {"OLLAMA_BASE_URLS": ["http://localhost:11434", "http://gpu.lan:11434"]}
+    fake.connections["openai"] = {
+        "OPENAI_API_BASE_URLS": ["https://api.openai.com/v1", "https://api.example.org/v1"],
+        "OPENAI_API_KEYS": ["", "k"],
+        "OPENAI_API_CONFIGS": {"1": {"enable": True}},
+    }
+    connect_backends(fake.client(), "http://127.0.0.1:11435", with_demo_cloud=True)
+    assert fake.connections["ollama"]["OLLAMA_BASE_URLS"] == ["http://127.0.0.1:11435", "http://gpu.lan:11434"]
+    openai = fake.connections["openai"]
+    assert openai["OPENAI_API_BASE_URLS"] == ["https://api.example.org/v1", "http://127.0.0.1:11480/v1"]
+    assert openai["OPENAI_API_CONFIGS"]["0"] == {"enable": True}
+    connect_backends(fake.client(), "http://127.0.0.1:11434", with_demo_cloud=False)
+    assert fake.connections["ollama"]["OLLAMA_BASE_URLS"] == ["http://127.0.0.1:11434", "http://gpu.lan:11434"]
+    assert fake.connections["openai"]["OPENAI_API_BASE_URLS"] == ["https://api.example.org/v1"]
+
+
+def test_a_server_that_is_no_open_webui_is_one_sentence(fake: FakeOpenWebUI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fake, "_route", lambda *_: httpx.Response(200, text="<html>"))
+    with pytest.raises(InstallError, match="answers, but not as Open WebUI does"):
+        fake.client().sign_in("a@example.org", "x")
+
+
+def test_an_open_webui_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    run = CliRunner().invoke(app, ["install", "--url", "http://127.0.0.1:9", "--wait", "0.1"])
+    assert run.exit_code == 1
+    assert run.output == "Not installed: http://127.0.0.1:9 did not come up within 0 seconds.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--valves", "{"], "The valves are not JSON"), (["--valves-file", "missing.json"], "cannot be read as JSON")],
+)
+def test_bad_valves_are_one_sentence(arguments: list[str], words: str) -> None:
+    run = CliRunner().invoke(app, ["install", *arguments])
+    assert run.exit_code == 1
+    assert words in run.output
+    assert "Traceback" not in run.output
+
+
+def test_the_presets_are_importable_and_rest_on_the_manifold() -> None:
+    presets = [preset for path in sorted(PRESETS.glob("*.json")) for preset in read_json(path)]
+    assert [preset["name"] for preset in presets] == [
+        "Auto", "Coder", "Deep work", "Frontier", "Private", "Quick assistant", "Writer",
+    ]  # fmt: skip
+    for preset in presets:
+        assert preset["base_model_id"] in {f"rightsize.{route}" for route in ROUTES}
+        assert preset["params"]["system"]
+        assert 0 <= preset["params"]["temperature"] <= 2
+        assert preset["meta"]["suggestion_prompts"]
+        assert preset["base_model_id"] == "rightsize.frontier" or preset["params"]["num_ctx"] >= 4096
+    private = next(preset for preset in presets if preset["name"] == "Private")
+    assert private["base_model_id"] == "rightsize.local"
