@@ -4,17 +4,19 @@ author: Rightsize
 version: 0.1.0
 license: MIT
 required_open_webui_version: 0.12.0
-requirements: phonenumbers, python-stdnum
 description: Sends every chat to the right-size model: small, medium or large on your own GPU, or a frontier model.
 """
 # Made by scripts/bundle.py from pipelines/rightsize.py: change that file, not this one.
 
 import asyncio
+import importlib
+import importlib.util
 import ipaddress
 import json
 import logging
 import math
 import re
+import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ from hashlib import blake2b
 from importlib import import_module
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
 from starlette.responses import Response, StreamingResponse
+from types import SimpleNamespace
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -573,67 +576,6 @@ def asked_context_window(body: Mapping[str, Any]) -> int | None:
     value = body.get("num_ctx") or (options.get("num_ctx") if isinstance(options, Mapping) else None)
     return value if isinstance(value, int) and value > 0 else None
 
-# ---- rightsize/names.py --------------------------------------------------------------------------
-# Names of people, as far as the words around them give them away.
-#
-# Without a language model nobody can tell a private person's name from a public one's, so a name counts only where
-# its surroundings make it a private one: "my name is ...", "patient ...", "call ... on", a title, a signature.
-
-# A word starts where no letter stands before it and has an end: without both, a megabyte of capitals takes hours.
-_WORD = r"(?<!\w)[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’\-]){1,40}(?!\w)"
-_PARTICLES = r"(?:(?:van|von|de|der|den|la|le|di|da|al|bin)\s{1,8}){0,3}"
-_NEXT_WORD = rf"\s{{1,8}}{_PARTICLES}(?:[A-Z]\.\s{{0,8}})?{_WORD}"
-_PERSON = rf"(?-i:{_WORD}(?:{_NEXT_WORD}){{0,3}})"
-_FULL_NAME = rf"(?-i:{_WORD}{_NEXT_WORD})"
-
-_TITLE = r"(?:mr|mrs|ms|miss|mx|herr|frau|madame|monsieur|se[nñ]or|se[nñ]ora)"
-_RELATION = (
-    r"(?:client|customer|employee|applicant|candidate|tenant|claimant|defendant|colleague|neighbou?r|husband|wife|son|"
-    r"daughter|mother|father|sister|brother|boyfriend|girlfriend|boss|manager|doctor|friend)"
-)
-_REACH = r"(?:call|contact|email|e-mail|text|phone|ring|reach|write\s+to|remind|invite|meet|ask)"
-_HAPPENED = r"(?:diagnosed|hospitali[sz]ed|fired|arrested|pregnant|born\s+on|hired|prescribed|admitted)"
-_BELONGING = r"(?:phone|number|address|e-?mail|salary|diagnosis|medical|birthday|account|passport|password)"
-
-_PATTERNS = tuple(
-    re.compile(pattern, re.IGNORECASE | re.MULTILINE)
-    for pattern in (
-        rf"\bname(?:['’]s|\s+is|\s*:)\s+(?P<name>{_PERSON})",
-        rf"\b(?:i\s+am|i['’]m)\s+(?P<name>{_FULL_NAME})",
-        rf"\b{_TITLE}\b\.?\s+(?P<name>{_PERSON})",
-        rf"\b(?:my|our|his|her|their|your|the)\s+{_RELATION}\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
-        rf"\bpatient\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
-        rf"\b{_REACH}\s+(?P<name>{_FULL_NAME})",
-        rf"^[ \t]*(?:dear|hi|hello)[ \t]+(?P<name>{_PERSON})\s*[,!:]",
-        rf"\b(?:sincerely|regards|cheers|best\s+wishes|yours|love)\s*,?\s*\n+\s*(?P<name>{_FULL_NAME})",
-        rf"(?P<name>{_FULL_NAME})(?:['’]s)?\s+(?:was|is|has\s+been|were)\s+{_HAPPENED}",
-        rf"(?P<name>{_FULL_NAME})['’]s\s+{_BELONGING}",
-    )
-)
-
-# Capitalised words that follow those surroundings without being a name.
-_NOT_NAMES = frozenset(
-    "A An And Api Are At But By Can Could Customer Dear Do Does English Everyone For French From German Gpt Have "
-    "He Hello Her His How I If In Is It Its Json Linux Madam May My No Not Of On Or Our Please Python Service She "
-    "Should Sir Team That The Their There These They This To Us We What When Where Which Who Why Will With World "
-    "Would Yes You Your".split()
-)
-
-
-def find_names(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the (start, end) of each name whose surroundings say that it is a private person's."""
-    for pattern in _PATTERNS:
-        for match in pattern.finditer(text):
-            if match["name"].split()[0].strip("'’-").capitalize() not in _NOT_NAMES:
-                yield match.span("name")
-
-
-def has_full_name(text: str) -> bool:
-    """Whether two or more capitalised words stand together, which next to other personal data are likely a name."""
-    return any(
-        not any(word.capitalize() in _NOT_NAMES for word in match[0].split()) for match in re.finditer(_FULL_NAME, text)
-    )
-
 # ---- rightsize/request.py ------------------------------------------------------------------------
 # A chat request as the rest of the core sees it, read from an OpenAI-style body.
 
@@ -744,6 +686,67 @@ def parse_request(body: Mapping[str, Any]) -> ChatRequest:
     if not any(message.text.strip() or message.attachments for message in request.messages if message.role != "system"):
         raise EmptyMessage
     return request
+
+# ---- rightsize/names.py --------------------------------------------------------------------------
+# Names of people, as far as the words around them give them away.
+#
+# Without a language model nobody can tell a private person's name from a public one's, so a name counts only where
+# its surroundings make it a private one: "my name is ...", "patient ...", "call ... on", a title, a signature.
+
+# A word starts where no letter stands before it and has an end: without both, a megabyte of capitals takes hours.
+_WORD = r"(?<!\w)[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’\-]){1,40}(?!\w)"
+_PARTICLES = r"(?:(?:van|von|de|der|den|la|le|di|da|al|bin)\s{1,8}){0,3}"
+_NEXT_WORD = rf"\s{{1,8}}{_PARTICLES}(?:[A-Z]\.\s{{0,8}})?{_WORD}"
+_PERSON = rf"(?-i:{_WORD}(?:{_NEXT_WORD}){{0,3}})"
+_FULL_NAME = rf"(?-i:{_WORD}{_NEXT_WORD})"
+
+_TITLE = r"(?:mr|mrs|ms|miss|mx|herr|frau|madame|monsieur|se[nñ]or|se[nñ]ora)"
+_RELATION = (
+    r"(?:client|customer|employee|applicant|candidate|tenant|claimant|defendant|colleague|neighbou?r|husband|wife|son|"
+    r"daughter|mother|father|sister|brother|boyfriend|girlfriend|boss|manager|doctor|friend)"
+)
+_REACH = r"(?:call|contact|email|e-mail|text|phone|ring|reach|write\s+to|remind|invite|meet|ask)"
+_HAPPENED = r"(?:diagnosed|hospitali[sz]ed|fired|arrested|pregnant|born\s+on|hired|prescribed|admitted)"
+_BELONGING = r"(?:phone|number|address|e-?mail|salary|diagnosis|medical|birthday|account|passport|password)"
+
+_PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+    for pattern in (
+        rf"\bname(?:['’]s|\s+is|\s*:)\s+(?P<name>{_PERSON})",
+        rf"\b(?:i\s+am|i['’]m)\s+(?P<name>{_FULL_NAME})",
+        rf"\b{_TITLE}\b\.?\s+(?P<name>{_PERSON})",
+        rf"\b(?:my|our|his|her|their|your|the)\s+{_RELATION}\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
+        rf"\bpatient\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
+        rf"\b{_REACH}\s+(?P<name>{_FULL_NAME})",
+        rf"^[ \t]*(?:dear|hi|hello)[ \t]+(?P<name>{_PERSON})\s*[,!:]",
+        rf"\b(?:sincerely|regards|cheers|best\s+wishes|yours|love)\s*,?\s*\n+\s*(?P<name>{_FULL_NAME})",
+        rf"(?P<name>{_FULL_NAME})(?:['’]s)?\s+(?:was|is|has\s+been|were)\s+{_HAPPENED}",
+        rf"(?P<name>{_FULL_NAME})['’]s\s+{_BELONGING}",
+    )
+)
+
+# Capitalised words that follow those surroundings without being a name.
+_NOT_NAMES = frozenset(
+    "A An And Api Are At But By Can Could Customer Dear Do Does English Everyone For French From German Gpt Have "
+    "He Hello Her His How I If In Is It Its Json Linux Madam May My No Not Of On Or Our Please Python Service She "
+    "Should Sir Team That The Their There These They This To Us We What When Where Which Who Why Will With World "
+    "Would Yes You Your".split()
+)
+
+
+def find_names(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the (start, end) of each name whose surroundings say that it is a private person's."""
+    for pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            if match["name"].split()[0].strip("'’-").capitalize() not in _NOT_NAMES:
+                yield match.span("name")
+
+
+def has_full_name(text: str) -> bool:
+    """Whether two or more capitalised words stand together, which next to other personal data are likely a name."""
+    return any(
+        not any(word.capitalize() in _NOT_NAMES for word in match[0].split()) for match in re.finditer(_FULL_NAME, text)
+    )
 
 # ---- rightsize/personal_data.py ------------------------------------------------------------------
 # Find personal data in text. Numbers are checked by python-stdnum and phonenumbers, not by their looks alone.
@@ -1398,6 +1401,27 @@ class OpenWebUI:
 
         return any(active_id == filter_id for active_id, _ in await Functions.get_active_filter_ids())
 
+    async def load_if_switched_on(self, function_id: str) -> None:
+        """Load a function if it is switched on and not loaded yet."""
+        from open_webui.main import app
+        from open_webui.utils.plugin import get_function_module_from_cache
+
+        if not await self.is_switched_on(function_id):
+            return
+        try:
+            await get_function_module_from_cache(SimpleNamespace(app=app), function_id)
+        except Exception as error:
+            logger.error("The function %s could not be loaded: %s", function_id, type(error).__name__)
+
+    async def install_packages(self, packages: list[str]) -> None:
+        """Install packages as Open WebUI installs those that a function requires.
+
+        Does nothing where its settings forbid it (OFFLINE_MODE). Raises CalledProcessError when pip fails.
+        """
+        from open_webui.utils.plugin import install_frontmatter_requirements
+
+        await asyncio.to_thread(install_frontmatter_requirements, ", ".join(packages))
+
     async def function_attribute(self, request: Any, function_id: str, attribute: str) -> Any:
         """An attribute of an installed function's object, or None."""
         from open_webui.utils.plugin import get_function_module_from_cache
@@ -1505,6 +1529,49 @@ async def ask(
     if not isinstance(response, dict):
         raise BackendFailed(model.name, "it sent no answer")
     return response
+
+# ---- rightsize_webui/detection.py ----------------------------------------------------------------
+# The personal-data check as the functions run it: its libraries seen to first, then in a thread of its own.
+
+logger = logging.getLogger("rightsize")
+
+# The check's libraries: the module of each, and what PyPI calls it.
+PACKAGES = {"phonenumbers": "phonenumbers", "stdnum": "python-stdnum"}
+# Seconds until a failed installation is tried again.
+RETRY_AFTER = 600.0
+
+
+def missing_packages() -> list[str]:
+    """The packages whose modules cannot be found."""
+    return [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
+
+
+class Detection:
+    """Scans requests, installing the libraries through Open WebUI where they are missing.
+
+    They are not in the functions' `requirements`: a function whose requirements cannot be installed (a new container
+    without a way to PyPI) is switched off by Open WebUI without a word, and a guard must not be.
+    """
+
+    def __init__(self, host: OpenWebUI) -> None:
+        self._host = host
+        self._detector = PersonalDataDetector()
+        self._try_again_at = 0.0
+
+    async def scan(self, request: ChatRequest, settings: PrivacySettings) -> Findings:
+        """The kinds of personal data in a request; without its libraries everything counts as unchecked."""
+        missing = missing_packages()
+        if missing and time.monotonic() >= self._try_again_at:
+            self._try_again_at = time.monotonic() + RETRY_AFTER
+            await self._install(missing)
+        return await asyncio.to_thread(self._detector.scan, request, settings)
+
+    async def _install(self, packages: list[str]) -> None:
+        try:
+            await self._host.install_packages(packages)
+        except Exception as error:
+            logger.error("%s could not be installed: %s", ", ".join(packages), type(error).__name__)
+        importlib.invalidate_caches()
 
 # ---- rightsize_webui/discovery.py ----------------------------------------------------------------
 # Discover the catalogue: nothing about models is configured, all of it is asked of Open WebUI and Ollama.
@@ -1653,10 +1720,13 @@ class Pipe:
         self.valves = self.Valves()
         self._host = host or OpenWebUI()
         self._discovery = Discovery(self._host)
-        self._detector = PersonalDataDetector()
+        self._detection = Detection(self._host)
 
     async def pipes(self) -> list[dict[str, str]]:
         """The manifold's models, as Open WebUI lists them."""
+        # Open WebUI lists models before it does anything with one, but loads a filter only at the first chat:
+        # until then, what it asks of models by itself (completing what is being typed) would go unguarded.
+        await self._host.load_if_switched_on(GUARD_ID)
         return [{"id": route.value, "name": route.value.capitalize()} for route in Route]
 
     async def pipe(
@@ -1700,7 +1770,7 @@ class Pipe:
 
         chat = parse_request(body)
         user = await self._host.user(user_fields)
-        findings = await asyncio.to_thread(self._detector.scan, chat, privacy)
+        findings = await self._detection.scan(chat, privacy)
         catalogue = await self._discovery.catalogue(request, user, settings, own_function_id=function_id)
         # Titles, tags and search queries are small work, and not worth a wait or a fee.
         route = Route.SMALL if task else Route(route_name)

@@ -4,11 +4,9 @@ author: Rightsize
 version: 0.1.0
 license: MIT
 required_open_webui_version: 0.12.0
-requirements: phonenumbers, python-stdnum
 description: Keeps personal data on local models, whatever model was selected; it fails closed.
 """
 
-import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -18,10 +16,10 @@ from pydantic import Field
 from rightsize.catalogue import Backend, Catalogue, Model
 from rightsize.errors import GuardNotInPlace
 from rightsize.parameters import asked_context_window, shape_parameters
-from rightsize.personal_data import Findings, PersonalDataDetector
 from rightsize.request import read_request
 from rightsize.routing import Decision, Route, decide
 from rightsize.settings import PrivacySettings, RoutingSettings
+from rightsize_webui.detection import Detection
 from rightsize_webui.discovery import Discovery
 from rightsize_webui.egress import put_in_place
 from rightsize_webui.failure import as_rightsize_error
@@ -50,7 +48,7 @@ class Filter:
         self.valves = self.Valves()
         self._host = host or OpenWebUI()
         self._discovery = Discovery(self._host)
-        self._detector = PersonalDataDetector()
+        self._detection = Detection(self._host)
         # Open WebUI loads a function as a module named function_<id>_<32 hexadecimal digits>.
         loaded_as = re.fullmatch(r"function_(.+)_[0-9a-f]{32}", __name__)
         self._id = loaded_as[1] if loaded_as else GUARD_ID
@@ -147,7 +145,7 @@ class Filter:
         if await self._discovery.keeps_personal_data_local(request, model_id, user, settings):
             return None
         chat = read_request(body)
-        findings: Findings = await asyncio.to_thread(self._detector.scan, chat, privacy)
+        findings = await self._detection.scan(chat, privacy)
         if not findings:
             return None
         catalogue = await self._discovery.catalogue(request, user, settings)

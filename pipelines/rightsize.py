@@ -4,11 +4,9 @@ author: Rightsize
 version: 0.1.0
 license: MIT
 required_open_webui_version: 0.12.0
-requirements: phonenumbers, python-stdnum
 description: Sends every chat to the right-size model: small, medium or large on your own GPU, or a frontier model.
 """
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,12 +14,12 @@ from starlette.responses import StreamingResponse
 
 from rightsize.errors import UnknownRoute
 from rightsize.parameters import asked_context_window
-from rightsize.personal_data import PersonalDataDetector
 from rightsize.request import parse_request
 from rightsize.routing import Route, decide
 from rightsize.settings import PrivacySettings, RoutingSettings
 from rightsize.stream import DONE, error_event
 from rightsize_webui.answer import ask
+from rightsize_webui.detection import Detection
 from rightsize_webui.discovery import Discovery
 from rightsize_webui.failure import as_rightsize_error
 from rightsize_webui.host import OpenWebUI
@@ -46,10 +44,13 @@ class Pipe:
         self.valves = self.Valves()
         self._host = host or OpenWebUI()
         self._discovery = Discovery(self._host)
-        self._detector = PersonalDataDetector()
+        self._detection = Detection(self._host)
 
     async def pipes(self) -> list[dict[str, str]]:
         """The manifold's models, as Open WebUI lists them."""
+        # Open WebUI lists models before it does anything with one, but loads a filter only at the first chat:
+        # until then, what it asks of models by itself (completing what is being typed) would go unguarded.
+        await self._host.load_if_switched_on(GUARD_ID)
         return [{"id": route.value, "name": route.value.capitalize()} for route in Route]
 
     async def pipe(
@@ -93,7 +94,7 @@ class Pipe:
 
         chat = parse_request(body)
         user = await self._host.user(user_fields)
-        findings = await asyncio.to_thread(self._detector.scan, chat, privacy)
+        findings = await self._detection.scan(chat, privacy)
         catalogue = await self._discovery.catalogue(request, user, settings, own_function_id=function_id)
         # Titles, tags and search queries are small work, and not worth a wait or a fee.
         route = Route.SMALL if task else Route(route_name)

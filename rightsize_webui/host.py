@@ -7,6 +7,7 @@ opens its database), which a test of Rightsize must be able to do without. Check
 import asyncio
 import logging
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from rightsize.locality import Connection, Connections
@@ -101,6 +102,27 @@ class OpenWebUI:
         from open_webui.models.functions import Functions
 
         return any(active_id == filter_id for active_id, _ in await Functions.get_active_filter_ids())
+
+    async def load_if_switched_on(self, function_id: str) -> None:
+        """Load a function if it is switched on and not loaded yet."""
+        from open_webui.main import app
+        from open_webui.utils.plugin import get_function_module_from_cache
+
+        if not await self.is_switched_on(function_id):
+            return
+        try:
+            await get_function_module_from_cache(SimpleNamespace(app=app), function_id)
+        except Exception as error:
+            logger.error("The function %s could not be loaded: %s", function_id, type(error).__name__)
+
+    async def install_packages(self, packages: list[str]) -> None:
+        """Install packages as Open WebUI installs those that a function requires.
+
+        Does nothing where its settings forbid it (OFFLINE_MODE). Raises CalledProcessError when pip fails.
+        """
+        from open_webui.utils.plugin import install_frontmatter_requirements
+
+        await asyncio.to_thread(install_frontmatter_requirements, ", ".join(packages))
 
     async def function_attribute(self, request: Any, function_id: str, attribute: str) -> Any:
         """An attribute of an installed function's object, or None."""

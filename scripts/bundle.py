@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
+PRESETS = ROOT / "presets"
 OWN_PACKAGES = ("rightsize", "rightsize_webui")
 ENTRIES = {"rightsize": ROOT / "pipelines/rightsize.py", "privacy_guard": ROOT / "filters/privacy_guard.py"}
 # Open WebUI rewrites these words wherever they stand in a function, in strings and comments too.
@@ -187,6 +188,8 @@ def build() -> dict[Path, str]:
     functions = [importable(function_id, text) for function_id, text in bundles.items()]
     for function in functions:
         files[DIST / f"{function['id']}.json"] = json.dumps([function], indent=1, ensure_ascii=False) + "\n"
+    presets = [preset for path in sorted(PRESETS.glob("*.json")) for preset in json.loads(path.read_text("utf-8"))]
+    files[DIST / "presets.json"] = json.dumps(presets, indent=1, ensure_ascii=False) + "\n"
     files[DIST / "functions.json"] = json.dumps(functions, indent=1, ensure_ascii=False) + "\n"
     return files
 

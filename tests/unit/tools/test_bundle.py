@@ -102,6 +102,8 @@ def test_each_function_can_be_imported_as_open_webui_exports_them(name: str, kin
     (function,) = json.loads((bundle.DIST / f"{name}.json").read_text())
     assert (function["id"], function["type"]) == (name, kind)
     assert function["meta"]["manifest"]["required_open_webui_version"] == "0.12.0"
+    # Open WebUI switches a function off, a guard too, when its requirements cannot be installed.
+    assert "requirements" not in function["meta"]["manifest"]
     assert function["content"] == (bundle.DIST / f"{name}.py").read_text()
     classes = [node.name for node in ast.parse(function["content"]).body if isinstance(node, ast.ClassDef)]
     assert kind.capitalize() in classes

@@ -65,6 +65,8 @@ class FakeHost(OpenWebUI):
         self.error: Exception | None = None
         self.completed: list[dict[str, Any]] = []
         self.shown: list[str] = []
+        self.loaded: list[str] = []
+        self.installed: list[str] = []
         self.chat: Any = SimpleNamespace(
             generate_openai_chat_completion=self._sender("openai"),
             generate_ollama_chat_completion=self._sender("ollama"),
@@ -113,6 +115,14 @@ class FakeHost(OpenWebUI):
 
     async def is_switched_on(self, filter_id: str) -> bool:
         return self.switched_on
+
+    async def load_if_switched_on(self, function_id: str) -> None:
+        self.loaded.append(function_id)
+
+    async def install_packages(self, packages: list[str]) -> None:
+        self.installed += packages
+        if self.error:
+            raise self.error
 
     async def function_attribute(self, request: Any, function_id: str, attribute: str) -> Any:
         return self.attributes.get(function_id)

@@ -62,6 +62,11 @@ def test_the_manifold() -> None:
     assert run(Pipe(FakeHost()).pipes()) == [{"id": key, "name": name} for key, name in names.items()]
 
 
+def test_listing_the_models_puts_the_guard_in_place(host: FakeHost) -> None:
+    run(Pipe(host).pipes())
+    assert host.loaded == ["privacy_guard"]
+
+
 def test_the_answer_is_passed_on_as_it_comes(host: FakeHost, status: Status) -> None:
     answer = ask(host, status, body("What time zone is Tokyo in?"))
     assert answer == b"".join(HELLO).decode()
