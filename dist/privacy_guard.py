@@ -25,6 +25,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from importlib import import_module
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
+from starlette.requests import Request
 from types import SimpleNamespace
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -603,15 +604,25 @@ class Message:
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What was asked: the messages in order, and whether tools are on offer."""
+    """What was asked: the messages in order, and whether tools are on offer.
+
+    `typed` is what the user wrote last, where it is known apart from what was put around it.
+    """
 
     messages: tuple[Message, ...]
     offers_tools: bool = False
+    typed: str = ""
 
     @property
-    def question(self) -> str:
-        """The text of the last user message."""
-        return next((message.text for message in reversed(self.messages) if message.role == "user"), "")
+    def questions(self) -> list[str]:
+        """The texts of the user's messages in order, the last as it was typed where that is known.
+
+        Retrieved documents and the instructions that go with them are put around the last one.
+        """
+        texts = [message.text for message in self.messages if message.role == "user" and message.text.strip()]
+        if texts and self.typed.strip() and self.typed in texts[-1]:
+            texts[-1] = self.typed
+        return texts
 
     @property
     def attachments(self) -> tuple[str, ...]:
@@ -663,8 +674,8 @@ def _read_content(content: Any) -> tuple[str, tuple[str, ...]]:
     return "\n".join(texts), tuple(attachments)
 
 
-def read_request(body: Mapping[str, Any]) -> ChatRequest:
-    """Read an OpenAI-style chat completion body, however little there is in it."""
+def read_request(body: Mapping[str, Any], typed: str = "") -> ChatRequest:
+    """Read an OpenAI-style chat completion body, however little there is in it; `typed` is as in ChatRequest."""
     messages = []
     for raw in body.get("messages") or []:
         if not isinstance(raw, Mapping):
@@ -674,15 +685,15 @@ def read_request(body: Mapping[str, Any]) -> ChatRequest:
         attachments += ("image",) * len(raw.get("images") or [])
         strings = tuple(_strings({key: value for key, value in raw.items() if key != "images"}))
         messages.append(Message(str(raw.get("role", "user")), text, strings, attachments))
-    return ChatRequest(tuple(messages), offers_tools=bool(body.get("tools")))
+    return ChatRequest(tuple(messages), offers_tools=bool(body.get("tools")), typed=typed)
 
 
-def parse_request(body: Mapping[str, Any]) -> ChatRequest:
-    """Read a chat completion body that a model is to answer.
+def parse_request(body: Mapping[str, Any], typed: str = "") -> ChatRequest:
+    """Read a chat completion body that a model is to answer; `typed` is as in ChatRequest.
 
     Raises EmptyMessage when no message but a system prompt holds text or an attachment.
     """
-    request = read_request(body)
+    request = read_request(body, typed)
     if not any(message.text.strip() or message.attachments for message in request.messages if message.role != "system"):
         raise EmptyMessage
     return request
@@ -1075,7 +1086,7 @@ def _score(text: str) -> tuple[int, list[str]]:
 
 def read_signals(request: ChatRequest) -> Signals:
     """Score the last question; a short follow-up ("and why?") inherits from the question before it, less one."""
-    questions = [message.text for message in request.messages if message.role == "user" and message.text.strip()]
+    questions = request.questions
     points, reasons = _score(questions[-1]) if questions else (0, [])
     if len(questions) > 1 and len(questions[-1].split()) < 12:
         earlier_points, _ = _score(questions[-2])
@@ -1291,6 +1302,17 @@ def _connections(urls: Any, configs: Any) -> tuple[Connection, ...]:
     return tuple(found)
 
 
+def with_own_state(request: Any) -> Any:
+    """A request for one model call, with the state of the given one but not sharing it.
+
+    Open WebUI answers a chat and makes its title at the same time, for the same request, and notes in the request's
+    state that a system prompt has been applied: sharing it, the one call would lose the other its system prompt.
+    """
+    if not isinstance(request, Request):
+        return request
+    return Request({**request.scope, "state": dict(request.scope.get("state", {}))}, request.receive)
+
+
 class OpenWebUI:
     """The running Open WebUI that this function was loaded into."""
 
@@ -1350,7 +1372,7 @@ class OpenWebUI:
         """
         from open_webui.utils.chat import generate_chat_completion
 
-        return await generate_chat_completion(request, body, user)
+        return await generate_chat_completion(with_own_state(request), body, user)
 
     async def saved_valves(self, function_id: str) -> dict[str, Any]:
         """The valves saved for a function; empty if it is not installed or has none."""
@@ -1520,6 +1542,38 @@ class Discovery:
             return await self._host.function_attribute(request, function_id, "keeps_personal_data_local") is True
         return locate(entry, await self._host.connections(), settings) is Location.LOCAL
 
+# ---- rightsize_webui/failure.py ------------------------------------------------------------------
+# Turn what was not foreseen into one sentence, keeping its text (it may quote the message) out of the log.
+
+logger = logging.getLogger("rightsize")
+
+
+def as_rightsize_error(error: Exception) -> RightsizeError:
+    """Return the error itself if it is fit to show, else an UnexpectedFailure whose place is logged."""
+    if isinstance(error, RightsizeError):
+        return error
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown place"
+    logger.error("%s at %s", type(error).__name__, place)
+    return UnexpectedFailure(error)
+
+
+def detail_of(error: Any) -> str:
+    """The words in which a backend says what went wrong, out of the many shapes that errors come in."""
+    if isinstance(error, Mapping):
+        for key in ("error", "detail", "message"):
+            if error.get(key):
+                return detail_of(error[key])
+        return ""
+    return str(error)
+
+
+def as_backend_failure(model: str, error: Exception) -> RightsizeError:
+    """Return the error itself if it is fit to show, else what Open WebUI raised for a model's backend as ours."""
+    if isinstance(error, RightsizeError):
+        return error
+    return BackendFailed(model, detail_of(getattr(error, "detail", None) or str(error)))
+
 # ---- rightsize_webui/egress.py -------------------------------------------------------------------
 # The last check before every model call.
 #
@@ -1535,6 +1589,8 @@ SENDERS = (
     "generate_function_chat_completion",
     "generate_direct_chat_completion",
 )
+# Set in a request's metadata once the guard has moved it to a local model.
+KEPT_LOCAL = "rightsize_kept_local"
 _WRAPPED = "rightsize_wrapped"
 
 # Given (request, form_data, user, only_ollama): the local model to send to instead, or None to send as asked.
@@ -1547,11 +1603,16 @@ def _wrap(chat: Any, name: str, original: Any, check: Check) -> Any:
         # Ollama's sender gets Ollama's own format and its answer is read as such: only an Ollama model can step in.
         model = await check(request, form_data, user, name == OLLAMA_SENDER)
         if model is None:
-            return await original(request=request, form_data=form_data, user=user, **rest)
+            moved_before = KEPT_LOCAL in (form_data.get("metadata") or {})
+            try:
+                return await original(request=request, form_data=form_data, user=user, **rest)
+            except Exception as error:
+                # The user did not choose this model, so Open WebUI's bare "not found" would be a riddle.
+                raise (as_backend_failure(str(form_data.get("model")), error) if moved_before else error) from None
         if name == OLLAMA_SENDER:
             return await original(request=request, form_data={**form_data, "model": model.id}, user=user, **rest)
         redirected = {**shape_parameters(form_data, model.backend, None), "model": model.id}
-        return await chat.generate_chat_completion(request, redirected, user)
+        return await chat.generate_chat_completion(with_own_state(request), redirected, user)
 
     setattr(checked, _WRAPPED, original)
     return checked
@@ -1572,21 +1633,6 @@ def put_in_place(chat: Any, check: Check) -> None:
         originals[name] = original
     for name, original in originals.items():
         setattr(chat, name, _wrap(chat, name, original, check))
-
-# ---- rightsize_webui/failure.py ------------------------------------------------------------------
-# Turn what was not foreseen into one sentence, keeping its text (it may quote the message) out of the log.
-
-logger = logging.getLogger("rightsize")
-
-
-def as_rightsize_error(error: Exception) -> RightsizeError:
-    """Return the error itself if it is fit to show, else an UnexpectedFailure whose place is logged."""
-    if isinstance(error, RightsizeError):
-        return error
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown place"
-    logger.error("%s at %s", type(error).__name__, place)
-    return UnexpectedFailure(error)
 
 # ---- rightsize_webui/status.py -------------------------------------------------------------------
 # The line above an answer that says which model gave it and why.
@@ -1638,10 +1684,6 @@ class SavedValves(BaseModel):
         return super(SavedValves, self.checked()).model_dump(**options)
 
 # ---- filters/privacy_guard.py --------------------------------------------------------------------
-
-# Set in a request's metadata once it has been moved to a local model.
-KEPT_LOCAL = "rightsize_kept_local"
-
 
 class Filter:
     """A global filter that finds personal data and moves the request that holds it to a local model."""
@@ -1717,7 +1759,7 @@ class Filter:
             if not self._in_place:
                 raise GuardNotInPlace
             user = await self._host.user(user_fields)
-            decision = await self._local_decision(request, body, user)
+            decision = await self._local_decision(request, body, user, str(metadata.get("base_user_prompt") or ""))
             if decision is None:
                 return body
             metadata[KEPT_LOCAL] = decision.model.backend.value
@@ -1745,7 +1787,7 @@ class Filter:
         return shaped
 
     async def _local_decision(
-        self, request: Any, body: Mapping[str, Any], user: Any, only_ollama: bool = False
+        self, request: Any, body: Mapping[str, Any], user: Any, typed: str = "", only_ollama: bool = False
     ) -> Decision | None:
         """Which local model must take a request, or None if it may go where it was going.
 
@@ -1756,7 +1798,7 @@ class Filter:
         model_id = str(body.get("model", ""))
         if await self._discovery.keeps_personal_data_local(request, model_id, user, settings):
             return None
-        chat = read_request(body)
+        chat = read_request(body, typed)
         findings = await self._detection.scan(chat, privacy)
         if not findings:
             return None
@@ -1776,7 +1818,7 @@ class Filter:
         if not await self._host.is_switched_on(self._id):
             return None
         try:
-            decision = await self._local_decision(request, form_data, user, only_ollama)
+            decision = await self._local_decision(request, form_data, user, only_ollama=only_ollama)
         except Exception as error:
             raise as_rightsize_error(error) from None
         return decision.model if decision else None

@@ -24,6 +24,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from importlib import import_module
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from types import SimpleNamespace
 from typing import Any, Self
@@ -603,15 +604,25 @@ class Message:
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What was asked: the messages in order, and whether tools are on offer."""
+    """What was asked: the messages in order, and whether tools are on offer.
+
+    `typed` is what the user wrote last, where it is known apart from what was put around it.
+    """
 
     messages: tuple[Message, ...]
     offers_tools: bool = False
+    typed: str = ""
 
     @property
-    def question(self) -> str:
-        """The text of the last user message."""
-        return next((message.text for message in reversed(self.messages) if message.role == "user"), "")
+    def questions(self) -> list[str]:
+        """The texts of the user's messages in order, the last as it was typed where that is known.
+
+        Retrieved documents and the instructions that go with them are put around the last one.
+        """
+        texts = [message.text for message in self.messages if message.role == "user" and message.text.strip()]
+        if texts and self.typed.strip() and self.typed in texts[-1]:
+            texts[-1] = self.typed
+        return texts
 
     @property
     def attachments(self) -> tuple[str, ...]:
@@ -663,8 +674,8 @@ def _read_content(content: Any) -> tuple[str, tuple[str, ...]]:
     return "\n".join(texts), tuple(attachments)
 
 
-def read_request(body: Mapping[str, Any]) -> ChatRequest:
-    """Read an OpenAI-style chat completion body, however little there is in it."""
+def read_request(body: Mapping[str, Any], typed: str = "") -> ChatRequest:
+    """Read an OpenAI-style chat completion body, however little there is in it; `typed` is as in ChatRequest."""
     messages = []
     for raw in body.get("messages") or []:
         if not isinstance(raw, Mapping):
@@ -674,15 +685,15 @@ def read_request(body: Mapping[str, Any]) -> ChatRequest:
         attachments += ("image",) * len(raw.get("images") or [])
         strings = tuple(_strings({key: value for key, value in raw.items() if key != "images"}))
         messages.append(Message(str(raw.get("role", "user")), text, strings, attachments))
-    return ChatRequest(tuple(messages), offers_tools=bool(body.get("tools")))
+    return ChatRequest(tuple(messages), offers_tools=bool(body.get("tools")), typed=typed)
 
 
-def parse_request(body: Mapping[str, Any]) -> ChatRequest:
-    """Read a chat completion body that a model is to answer.
+def parse_request(body: Mapping[str, Any], typed: str = "") -> ChatRequest:
+    """Read a chat completion body that a model is to answer; `typed` is as in ChatRequest.
 
     Raises EmptyMessage when no message but a system prompt holds text or an attachment.
     """
-    request = read_request(body)
+    request = read_request(body, typed)
     if not any(message.text.strip() or message.attachments for message in request.messages if message.role != "system"):
         raise EmptyMessage
     return request
@@ -1075,7 +1086,7 @@ def _score(text: str) -> tuple[int, list[str]]:
 
 def read_signals(request: ChatRequest) -> Signals:
     """Score the last question; a short follow-up ("and why?") inherits from the question before it, less one."""
-    questions = [message.text for message in request.messages if message.role == "user" and message.text.strip()]
+    questions = request.questions
     points, reasons = _score(questions[-1]) if questions else (0, [])
     if len(questions) > 1 and len(questions[-1].split()) < 12:
         earlier_points, _ = _score(questions[-2])
@@ -1272,6 +1283,14 @@ def decide(
 # Reading a streamed answer just far enough to know whether it came to its end.
 
 DONE = "[DONE]"
+# How the Responses API ends its stream: https://platform.openai.com/docs/api-reference/responses-streaming
+_ENDS_OF_A_RESPONSE = ("response.completed", "response.incomplete", "response.failed")
+_WORDS_OF_AN_END = (
+    '"finish_reason"',
+    '"usage"',
+    '"error"',
+    *_ENDS_OF_A_RESPONSE,
+)
 
 
 def event_payload(line: bytes | str) -> str:
@@ -1281,10 +1300,10 @@ def event_payload(line: bytes | str) -> str:
     return text.removeprefix("data:").strip() if text.startswith("data:") else ""
 
 
-def is_finish(payload: str) -> bool:
-    """Whether a payload says that the model has finished, or why it did not (an error)."""
+def ends_answer(payload: str, backend: Backend) -> bool:
+    """Whether a payload of a backend's stream says that the model has finished, or why it did not (an error)."""
     # Nearly every chunk is a few letters of the answer: look for the words before parsing.
-    if not any(word in payload for word in ('"finish_reason"', '"error"', "response.completed", "response.incomplete")):
+    if not any(word in payload for word in _WORDS_OF_AN_END):
         return False
     try:
         event: Any = json.loads(payload)
@@ -1292,8 +1311,12 @@ def is_finish(payload: str) -> bool:
         return False
     if not isinstance(event, dict):
         return False
-    if event.get("error") or event.get("type") in ("response.completed", "response.incomplete", "response.failed"):
+    if event.get("error") or event.get("type") in _ENDS_OF_A_RESPONSE:
         return True
+    if backend is Backend.OLLAMA:
+        # Open WebUI turns every chunk of Ollama's without text, an error too, into one with the finish_reason "stop";
+        # only the chunk in which Ollama itself says that it is done gets the usage.
+        return bool(event.get("usage"))
     choices = event.get("choices")
     return isinstance(choices, list) and any(
         isinstance(choice, dict) and choice.get("finish_reason") for choice in choices
@@ -1303,6 +1326,38 @@ def is_finish(payload: str) -> bool:
 def error_event(sentence: str) -> str:
     """An error as an event of the stream, in the form that Open WebUI shows in the chat and saves with it."""
     return f"data: {json.dumps({'error': {'message': sentence}})}\n\n"
+
+# ---- rightsize_webui/failure.py ------------------------------------------------------------------
+# Turn what was not foreseen into one sentence, keeping its text (it may quote the message) out of the log.
+
+logger = logging.getLogger("rightsize")
+
+
+def as_rightsize_error(error: Exception) -> RightsizeError:
+    """Return the error itself if it is fit to show, else an UnexpectedFailure whose place is logged."""
+    if isinstance(error, RightsizeError):
+        return error
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown place"
+    logger.error("%s at %s", type(error).__name__, place)
+    return UnexpectedFailure(error)
+
+
+def detail_of(error: Any) -> str:
+    """The words in which a backend says what went wrong, out of the many shapes that errors come in."""
+    if isinstance(error, Mapping):
+        for key in ("error", "detail", "message"):
+            if error.get(key):
+                return detail_of(error[key])
+        return ""
+    return str(error)
+
+
+def as_backend_failure(model: str, error: Exception) -> RightsizeError:
+    """Return the error itself if it is fit to show, else what Open WebUI raised for a model's backend as ours."""
+    if isinstance(error, RightsizeError):
+        return error
+    return BackendFailed(model, detail_of(getattr(error, "detail", None) or str(error)))
 
 # ---- rightsize_webui/host.py ---------------------------------------------------------------------
 # Open WebUI, as far as Rightsize needs it. This module alone imports it.
@@ -1325,6 +1380,17 @@ def _connections(urls: Any, configs: Any) -> tuple[Connection, ...]:
         mark = config.get("connection_type") if isinstance(config, Mapping) else None
         found.append(Connection(str(url), mark if isinstance(mark, str) else None))
     return tuple(found)
+
+
+def with_own_state(request: Any) -> Any:
+    """A request for one model call, with the state of the given one but not sharing it.
+
+    Open WebUI answers a chat and makes its title at the same time, for the same request, and notes in the request's
+    state that a system prompt has been applied: sharing it, the one call would lose the other its system prompt.
+    """
+    if not isinstance(request, Request):
+        return request
+    return Request({**request.scope, "state": dict(request.scope.get("state", {}))}, request.receive)
 
 
 class OpenWebUI:
@@ -1386,7 +1452,7 @@ class OpenWebUI:
         """
         from open_webui.utils.chat import generate_chat_completion
 
-        return await generate_chat_completion(request, body, user)
+        return await generate_chat_completion(with_own_state(request), body, user)
 
     async def saved_valves(self, function_id: str) -> dict[str, Any]:
         """The valves saved for a function; empty if it is not installed or has none."""
@@ -1452,19 +1518,9 @@ class OpenWebUI:
 # ---- rightsize_webui/answer.py -------------------------------------------------------------------
 # Ask the chosen model and pass its answer on as it comes.
 
-def _detail(error: Any) -> str:
-    """The words in which a backend says what went wrong, out of the many shapes that errors come in."""
-    if isinstance(error, Mapping):
-        for key in ("error", "detail", "message"):
-            if error.get(key):
-                return _detail(error[key])
-        return ""
-    return str(error)
-
-
 def _response_detail(response: Response) -> str:
     try:
-        return _detail(json.loads(bytes(response.body)))
+        return detail_of(json.loads(bytes(response.body)))
     except (ValueError, AttributeError):
         return f"HTTP {response.status_code}"
 
@@ -1484,7 +1540,7 @@ async def relay(response: StreamingResponse, decision: Decision) -> AsyncIterato
                 # of an OpenAI-compatible server it is the server's own word.
                 finished = finished or decision.model.backend is not Backend.OLLAMA
                 continue
-            finished = finished or is_finish(payload)
+            finished = finished or ends_answer(payload, decision.model.backend)
             yield chunk
     except Exception:
         finished = False
@@ -1516,16 +1572,14 @@ async def ask(
         sent.pop("tool_choice", None)
     try:
         response = await host.complete(request, sent, user)
-    except RightsizeError:
-        raise
     except Exception as error:
-        raise BackendFailed(model.name, _detail(getattr(error, "detail", None) or str(error))) from error
+        raise as_backend_failure(model.name, error) from None
     if isinstance(response, StreamingResponse):
         return StreamingResponse(relay(response, decision), media_type="text/event-stream")
     if isinstance(response, Response):
         raise BackendFailed(model.name, _response_detail(response))
     if isinstance(response, dict) and response.get("error") and not response.get("choices"):
-        raise BackendFailed(model.name, _detail(response))
+        raise BackendFailed(model.name, detail_of(response))
     if not isinstance(response, dict):
         raise BackendFailed(model.name, "it sent no answer")
     return response
@@ -1636,21 +1690,6 @@ class Discovery:
             function_id = str(entry.get("id", "")).partition(".")[0]
             return await self._host.function_attribute(request, function_id, "keeps_personal_data_local") is True
         return locate(entry, await self._host.connections(), settings) is Location.LOCAL
-
-# ---- rightsize_webui/failure.py ------------------------------------------------------------------
-# Turn what was not foreseen into one sentence, keeping its text (it may quote the message) out of the log.
-
-logger = logging.getLogger("rightsize")
-
-
-def as_rightsize_error(error: Exception) -> RightsizeError:
-    """Return the error itself if it is fit to show, else an UnexpectedFailure whose place is logged."""
-    if isinstance(error, RightsizeError):
-        return error
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown place"
-    logger.error("%s at %s", type(error).__name__, place)
-    return UnexpectedFailure(error)
 
 # ---- rightsize_webui/status.py -------------------------------------------------------------------
 # The line above an answer that says which model gave it and why.
@@ -1768,7 +1807,8 @@ class Pipe:
         if route_name not in list(Route):
             raise UnknownRoute(route_name, [route.value for route in Route])
 
-        chat = parse_request(body)
+        # Open WebUI keeps what the user wrote here before it puts retrieved documents around it.
+        chat = parse_request(body, typed=str(metadata.get("base_user_prompt") or ""))
         user = await self._host.user(user_fields)
         findings = await self._detection.scan(chat, privacy)
         catalogue = await self._discovery.catalogue(request, user, settings, own_function_id=function_id)

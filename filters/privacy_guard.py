@@ -21,14 +21,11 @@ from rightsize.routing import Decision, Route, decide
 from rightsize.settings import PrivacySettings, RoutingSettings
 from rightsize_webui.detection import Detection
 from rightsize_webui.discovery import Discovery
-from rightsize_webui.egress import put_in_place
+from rightsize_webui.egress import KEPT_LOCAL, put_in_place
 from rightsize_webui.failure import as_rightsize_error
 from rightsize_webui.host import OpenWebUI
 from rightsize_webui.status import EventEmitter, show_status
 from rightsize_webui.valves import GUARD_ID, PIPE_ID, SavedValves
-
-# Set in a request's metadata once it has been moved to a local model.
-KEPT_LOCAL = "rightsize_kept_local"
 
 
 class Filter:
@@ -105,7 +102,7 @@ class Filter:
             if not self._in_place:
                 raise GuardNotInPlace
             user = await self._host.user(user_fields)
-            decision = await self._local_decision(request, body, user)
+            decision = await self._local_decision(request, body, user, str(metadata.get("base_user_prompt") or ""))
             if decision is None:
                 return body
             metadata[KEPT_LOCAL] = decision.model.backend.value
@@ -133,7 +130,7 @@ class Filter:
         return shaped
 
     async def _local_decision(
-        self, request: Any, body: Mapping[str, Any], user: Any, only_ollama: bool = False
+        self, request: Any, body: Mapping[str, Any], user: Any, typed: str = "", only_ollama: bool = False
     ) -> Decision | None:
         """Which local model must take a request, or None if it may go where it was going.
 
@@ -144,7 +141,7 @@ class Filter:
         model_id = str(body.get("model", ""))
         if await self._discovery.keeps_personal_data_local(request, model_id, user, settings):
             return None
-        chat = read_request(body)
+        chat = read_request(body, typed)
         findings = await self._detection.scan(chat, privacy)
         if not findings:
             return None
@@ -164,7 +161,7 @@ class Filter:
         if not await self._host.is_switched_on(self._id):
             return None
         try:
-            decision = await self._local_decision(request, form_data, user, only_ollama)
+            decision = await self._local_decision(request, form_data, user, only_ollama=only_ollama)
         except Exception as error:
             raise as_rightsize_error(error) from None
         return decision.model if decision else None

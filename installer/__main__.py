@@ -1,6 +1,7 @@
 """The installer's commands: `python -m installer install` and `python -m installer up`."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ from rich.console import Console
 
 from installer.client import InstallError, OpenWebUIClient
 from installer.install import install, read_json
+from installer.processes import STATE
+from installer.up import up
 
 app = typer.Typer(help="Install Rightsize into an Open WebUI.", no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(soft_wrap=True)
@@ -50,12 +53,13 @@ def up_command(
     ollama_url: Annotated[
         str, typer.Option(envvar="OLLAMA_BASE_URL", help="The Ollama to use if it answers.")
     ] = "http://127.0.0.1:11434",
+    data: Annotated[Path, typer.Option(help="Where Open WebUI keeps its data.")] = STATE / "open-webui",
 ) -> None:
     """Start Open WebUI on loopback with Rightsize in it."""
-    from installer.up import up
-
+    # Stopped by a service manager, it must not leave the servers behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        up(port, ollama_url.rstrip("/"), console)
+        up(port, ollama_url.rstrip("/"), data.resolve(), console)
     except KeyboardInterrupt:
         console.print("\nStopped.")
     except InstallError as error:

@@ -1,5 +1,6 @@
 """The part of Open WebUI's HTTP API that an installation needs."""
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -40,8 +41,8 @@ class OpenWebUIClient:
         except ValueError as error:
             raise InstallError(f"{self.url} answers, but not as Open WebUI does: check the address.") from error
 
-    def wait_until_up(self, seconds: float) -> None:
-        """Wait for the server to answer. Raises InstallError when it does not in time."""
+    def wait_until_up(self, seconds: float, still_starting: Callable[[], bool] = lambda: True) -> None:
+        """Wait for the server to answer. Raises InstallError when it does not in time, or is no longer starting."""
 
         @retry(
             retry=retry_if_exception_type(httpx.HTTPError),
@@ -50,6 +51,8 @@ class OpenWebUIClient:
             reraise=True,
         )
         def ask() -> None:
+            if not still_starting():
+                raise InstallError("Open WebUI stopped while it was starting.")
             self._http.get("/health").raise_for_status()
 
         try:

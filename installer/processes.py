@@ -1,6 +1,7 @@
 """The processes that `up` starts: Open WebUI, and the demo engine where there is no Ollama."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,12 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=2.0, trust_env=False).is_success
     except httpx.HTTPError:
         return False
+
+
+def is_free(port: int) -> bool:
+    """Whether nothing listens on a port of loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) != 0
 
 
 def start_demo_engine(ollama_port: int, cloud_port: int) -> subprocess.Popen[bytes]:
@@ -43,7 +50,7 @@ def open_webui_environment(data: Path, port: int) -> dict[str, str]:
     }
 
 
-def start_open_webui(port: int, extra: Mapping[str, str], data: Path = STATE / "open-webui") -> subprocess.Popen[bytes]:
+def start_open_webui(port: int, extra: Mapping[str, str], data: Path) -> subprocess.Popen[bytes]:
     """Start Open WebUI on loopback, its data in `data` and its log in `open-webui.log` beside that."""
     data.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, **open_webui_environment(data, port), **extra}

@@ -3,12 +3,13 @@
 import subprocess
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 from rich.console import Console
 
 from installer.client import InstallError, OpenWebUIClient
 from installer.install import install
-from installer.processes import HOST, STATE, answers, start_demo_engine, start_open_webui
+from installer.processes import HOST, answers, is_free, start_demo_engine, start_open_webui
 
 DEMO_OLLAMA_PORT = 11435
 DEMO_CLOUD_PORT = 11480
@@ -26,6 +27,11 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=15)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+def _expect_free(port: int, advice: str) -> None:
+    if not is_free(port):
+        raise InstallError(f"Port {port} is taken by another program: {advice}.")
 
 
 def connect_backends(client: OpenWebUIClient, ollama_url: str, with_demo_cloud: bool) -> None:
@@ -65,10 +71,10 @@ def connect_backends(client: OpenWebUIClient, ollama_url: str, with_demo_cloud: 
     client.call("POST", "/openai/config/update", json=openai_form)
 
 
-def up(port: int, ollama_url: str, console: Console) -> None:
-    """Start what is missing, install Rightsize, and serve until interrupted.
+def up(port: int, ollama_url: str, data: Path, console: Console) -> None:
+    """Start what is missing, install Rightsize, and serve until interrupted; Open WebUI keeps its data in `data`.
 
-    Raises InstallError if Open WebUI does not start.
+    Raises InstallError if Open WebUI or the demo engine cannot start.
     """
     url = f"http://{HOST}:{port}"
     with ExitStack() as stack:
@@ -76,6 +82,8 @@ def up(port: int, ollama_url: str, console: Console) -> None:
         if not found_ollama:
             console.print(DEMO_NOTICE.format(url=ollama_url))
             if not answers(f"http://{HOST}:{DEMO_OLLAMA_PORT}/api/version"):
+                for needed in (DEMO_OLLAMA_PORT, DEMO_CLOUD_PORT):
+                    _expect_free(needed, "stop that program, or start Ollama")
                 stack.callback(_stop, start_demo_engine(DEMO_OLLAMA_PORT, DEMO_CLOUD_PORT))
             ollama_url = f"http://{HOST}:{DEMO_OLLAMA_PORT}"
         server = None
@@ -88,11 +96,16 @@ def up(port: int, ollama_url: str, console: Console) -> None:
                 "RAG_EMBEDDING_MODEL": "demo-embed",
                 "RAG_OLLAMA_BASE_URL": ollama_url,
             }
-            server = start_open_webui(port, {} if found_ollama else demo)
+            _expect_free(port, "choose another with --port")
+            server = start_open_webui(port, {} if found_ollama else demo, data)
             stack.callback(_stop, server)
         client = OpenWebUIClient(url)
         stack.callback(client.close)
-        client.wait_until_up(START_SECONDS)
+        log = data.parent / f"{data.name}.log"
+        try:
+            client.wait_until_up(START_SECONDS, lambda: server is None or server.poll() is None)
+        except InstallError as error:
+            raise InstallError(f"{error} Its log is {log}.") from error
         client.sign_in("", "")
         connect_backends(client, ollama_url, with_demo_cloud=not found_ollama)
         for line in install(client, {}):
@@ -100,7 +113,7 @@ def up(port: int, ollama_url: str, console: Console) -> None:
         console.print(f"\n[bold green]Ready:[/] open {url} and pick [bold]Auto[/] in the model menu.")
         if server is None:
             return
-        console.print(f"The log is {STATE / 'open-webui.log'}. Press Ctrl+C to stop.")
+        console.print(f"The log is {log}. Press Ctrl+C to stop.")
         while server.poll() is None:
             time.sleep(0.5)
-        raise InstallError(f"Open WebUI stopped by itself: its log is {STATE / 'open-webui.log'}.")
+        raise InstallError(f"Open WebUI stopped by itself: its log is {log}.")

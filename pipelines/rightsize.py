@@ -92,7 +92,8 @@ class Pipe:
         if route_name not in list(Route):
             raise UnknownRoute(route_name, [route.value for route in Route])
 
-        chat = parse_request(body)
+        # Open WebUI keeps what the user wrote here before it puts retrieved documents around it.
+        chat = parse_request(body, typed=str(metadata.get("base_user_prompt") or ""))
         user = await self._host.user(user_fields)
         findings = await self._detection.scan(chat, privacy)
         catalogue = await self._discovery.catalogue(request, user, settings, own_function_id=function_id)

@@ -32,15 +32,25 @@ class Message:
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What was asked: the messages in order, and whether tools are on offer."""
+    """What was asked: the messages in order, and whether tools are on offer.
+
+    `typed` is what the user wrote last, where it is known apart from what was put around it.
+    """
 
     messages: tuple[Message, ...]
     offers_tools: bool = False
+    typed: str = ""
 
     @property
-    def question(self) -> str:
-        """The text of the last user message."""
-        return next((message.text for message in reversed(self.messages) if message.role == "user"), "")
+    def questions(self) -> list[str]:
+        """The texts of the user's messages in order, the last as it was typed where that is known.
+
+        Retrieved documents and the instructions that go with them are put around the last one.
+        """
+        texts = [message.text for message in self.messages if message.role == "user" and message.text.strip()]
+        if texts and self.typed.strip() and self.typed in texts[-1]:
+            texts[-1] = self.typed
+        return texts
 
     @property
     def attachments(self) -> tuple[str, ...]:
@@ -92,8 +102,8 @@ def _read_content(content: Any) -> tuple[str, tuple[str, ...]]:
     return "\n".join(texts), tuple(attachments)
 
 
-def read_request(body: Mapping[str, Any]) -> ChatRequest:
-    """Read an OpenAI-style chat completion body, however little there is in it."""
+def read_request(body: Mapping[str, Any], typed: str = "") -> ChatRequest:
+    """Read an OpenAI-style chat completion body, however little there is in it; `typed` is as in ChatRequest."""
     messages = []
     for raw in body.get("messages") or []:
         if not isinstance(raw, Mapping):
@@ -103,15 +113,15 @@ def read_request(body: Mapping[str, Any]) -> ChatRequest:
         attachments += ("image",) * len(raw.get("images") or [])
         strings = tuple(_strings({key: value for key, value in raw.items() if key != "images"}))
         messages.append(Message(str(raw.get("role", "user")), text, strings, attachments))
-    return ChatRequest(tuple(messages), offers_tools=bool(body.get("tools")))
+    return ChatRequest(tuple(messages), offers_tools=bool(body.get("tools")), typed=typed)
 
 
-def parse_request(body: Mapping[str, Any]) -> ChatRequest:
-    """Read a chat completion body that a model is to answer.
+def parse_request(body: Mapping[str, Any], typed: str = "") -> ChatRequest:
+    """Read a chat completion body that a model is to answer; `typed` is as in ChatRequest.
 
     Raises EmptyMessage when no message but a system prompt holds text or an attachment.
     """
-    request = read_request(body)
+    request = read_request(body, typed)
     if not any(message.text.strip() or message.attachments for message in request.messages if message.role != "system"):
         raise EmptyMessage
     return request

@@ -82,7 +82,7 @@ def _score(text: str) -> tuple[int, list[str]]:
 
 def read_signals(request: ChatRequest) -> Signals:
     """Score the last question; a short follow-up ("and why?") inherits from the question before it, less one."""
-    questions = [message.text for message in request.messages if message.role == "user" and message.text.strip()]
+    questions = request.questions
     points, reasons = _score(questions[-1]) if questions else (0, [])
     if len(questions) > 1 and len(questions[-1].split()) < 12:
         earlier_points, _ = _score(questions[-2])

@@ -3,7 +3,17 @@
 import json
 from typing import Any
 
+from rightsize.catalogue import Backend
+
 DONE = "[DONE]"
+# How the Responses API ends its stream: https://platform.openai.com/docs/api-reference/responses-streaming
+_ENDS_OF_A_RESPONSE = ("response.completed", "response.incomplete", "response.failed")
+_WORDS_OF_AN_END = (
+    '"finish_reason"',
+    '"usage"',
+    '"error"',
+    *_ENDS_OF_A_RESPONSE,
+)
 
 
 def event_payload(line: bytes | str) -> str:
@@ -13,10 +23,10 @@ def event_payload(line: bytes | str) -> str:
     return text.removeprefix("data:").strip() if text.startswith("data:") else ""
 
 
-def is_finish(payload: str) -> bool:
-    """Whether a payload says that the model has finished, or why it did not (an error)."""
+def ends_answer(payload: str, backend: Backend) -> bool:
+    """Whether a payload of a backend's stream says that the model has finished, or why it did not (an error)."""
     # Nearly every chunk is a few letters of the answer: look for the words before parsing.
-    if not any(word in payload for word in ('"finish_reason"', '"error"', "response.completed", "response.incomplete")):
+    if not any(word in payload for word in _WORDS_OF_AN_END):
         return False
     try:
         event: Any = json.loads(payload)
@@ -24,8 +34,12 @@ def is_finish(payload: str) -> bool:
         return False
     if not isinstance(event, dict):
         return False
-    if event.get("error") or event.get("type") in ("response.completed", "response.incomplete", "response.failed"):
+    if event.get("error") or event.get("type") in _ENDS_OF_A_RESPONSE:
         return True
+    if backend is Backend.OLLAMA:
+        # Open WebUI turns every chunk of Ollama's without text, an error too, into one with the finish_reason "stop";
+        # only the chunk in which Ollama itself says that it is done gets the usage.
+        return bool(event.get("usage"))
     choices = event.get("choices")
     return isinstance(choices, list) and any(
         isinstance(choice, dict) and choice.get("finish_reason") for choice in choices

@@ -7,26 +7,17 @@ from typing import Any
 from starlette.responses import Response, StreamingResponse
 
 from rightsize.catalogue import Backend
-from rightsize.errors import AnswerCutOff, BackendFailed, RightsizeError
+from rightsize.errors import AnswerCutOff, BackendFailed
 from rightsize.parameters import shape_parameters
 from rightsize.routing import Decision
-from rightsize.stream import DONE, error_event, event_payload, is_finish
+from rightsize.stream import DONE, ends_answer, error_event, event_payload
+from rightsize_webui.failure import as_backend_failure, detail_of
 from rightsize_webui.host import OpenWebUI
-
-
-def _detail(error: Any) -> str:
-    """The words in which a backend says what went wrong, out of the many shapes that errors come in."""
-    if isinstance(error, Mapping):
-        for key in ("error", "detail", "message"):
-            if error.get(key):
-                return _detail(error[key])
-        return ""
-    return str(error)
 
 
 def _response_detail(response: Response) -> str:
     try:
-        return _detail(json.loads(bytes(response.body)))
+        return detail_of(json.loads(bytes(response.body)))
     except (ValueError, AttributeError):
         return f"HTTP {response.status_code}"
 
@@ -46,7 +37,7 @@ async def relay(response: StreamingResponse, decision: Decision) -> AsyncIterato
                 # of an OpenAI-compatible server it is the server's own word.
                 finished = finished or decision.model.backend is not Backend.OLLAMA
                 continue
-            finished = finished or is_finish(payload)
+            finished = finished or ends_answer(payload, decision.model.backend)
             yield chunk
     except Exception:
         finished = False
@@ -78,16 +69,14 @@ async def ask(
         sent.pop("tool_choice", None)
     try:
         response = await host.complete(request, sent, user)
-    except RightsizeError:
-        raise
     except Exception as error:
-        raise BackendFailed(model.name, _detail(getattr(error, "detail", None) or str(error))) from error
+        raise as_backend_failure(model.name, error) from None
     if isinstance(response, StreamingResponse):
         return StreamingResponse(relay(response, decision), media_type="text/event-stream")
     if isinstance(response, Response):
         raise BackendFailed(model.name, _response_detail(response))
     if isinstance(response, dict) and response.get("error") and not response.get("choices"):
-        raise BackendFailed(model.name, _detail(response))
+        raise BackendFailed(model.name, detail_of(response))
     if not isinstance(response, dict):
         raise BackendFailed(model.name, "it sent no answer")
     return response

@@ -13,6 +13,8 @@ from typing import Any
 from rightsize.catalogue import Model
 from rightsize.errors import GuardNotInPlace
 from rightsize.parameters import shape_parameters
+from rightsize_webui.failure import as_backend_failure
+from rightsize_webui.host import with_own_state
 
 OLLAMA_SENDER = "generate_ollama_chat_completion"
 SENDERS = (
@@ -21,6 +23,8 @@ SENDERS = (
     "generate_function_chat_completion",
     "generate_direct_chat_completion",
 )
+# Set in a request's metadata once the guard has moved it to a local model.
+KEPT_LOCAL = "rightsize_kept_local"
 _WRAPPED = "rightsize_wrapped"
 
 # Given (request, form_data, user, only_ollama): the local model to send to instead, or None to send as asked.
@@ -33,11 +37,16 @@ def _wrap(chat: Any, name: str, original: Any, check: Check) -> Any:
         # Ollama's sender gets Ollama's own format and its answer is read as such: only an Ollama model can step in.
         model = await check(request, form_data, user, name == OLLAMA_SENDER)
         if model is None:
-            return await original(request=request, form_data=form_data, user=user, **rest)
+            moved_before = KEPT_LOCAL in (form_data.get("metadata") or {})
+            try:
+                return await original(request=request, form_data=form_data, user=user, **rest)
+            except Exception as error:
+                # The user did not choose this model, so Open WebUI's bare "not found" would be a riddle.
+                raise (as_backend_failure(str(form_data.get("model")), error) if moved_before else error) from None
         if name == OLLAMA_SENDER:
             return await original(request=request, form_data={**form_data, "model": model.id}, user=user, **rest)
         redirected = {**shape_parameters(form_data, model.backend, None), "model": model.id}
-        return await chat.generate_chat_completion(request, redirected, user)
+        return await chat.generate_chat_completion(with_own_state(request), redirected, user)
 
     setattr(checked, _WRAPPED, original)
     return checked

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+from starlette.requests import Request
+
 from rightsize.locality import Connection, Connections
 
 logger = logging.getLogger("rightsize")
@@ -27,6 +29,17 @@ def _connections(urls: Any, configs: Any) -> tuple[Connection, ...]:
         mark = config.get("connection_type") if isinstance(config, Mapping) else None
         found.append(Connection(str(url), mark if isinstance(mark, str) else None))
     return tuple(found)
+
+
+def with_own_state(request: Any) -> Any:
+    """A request for one model call, with the state of the given one but not sharing it.
+
+    Open WebUI answers a chat and makes its title at the same time, for the same request, and notes in the request's
+    state that a system prompt has been applied: sharing it, the one call would lose the other its system prompt.
+    """
+    if not isinstance(request, Request):
+        return request
+    return Request({**request.scope, "state": dict(request.scope.get("state", {}))}, request.receive)
 
 
 class OpenWebUI:
@@ -88,7 +101,7 @@ class OpenWebUI:
         """
         from open_webui.utils.chat import generate_chat_completion
 
-        return await generate_chat_completion(request, body, user)
+        return await generate_chat_completion(with_own_state(request), body, user)
 
     async def saved_valves(self, function_id: str) -> dict[str, Any]:
         """The valves saved for a function; empty if it is not installed or has none."""

@@ -43,9 +43,9 @@ class Person:
             return
         button.click()
 
-    def new_chat(self) -> None:
-        """Open an empty chat."""
-        self.page.goto(f"{self.url}/")
+    def new_chat(self, model_id: str = "rightsize-auto") -> None:
+        """Open an empty chat with one model selected."""
+        self.page.goto(f"{self.url}/?models={model_id}")
         self.page.locator("#chat-input").wait_for()
         self.page.locator("#model-selector-model-button").first.wait_for()
         # The page keeps setting up the new chat for a moment without showing when it is done.
@@ -59,7 +59,7 @@ class Person:
     def pick(self, name: str) -> None:
         """Pick a model in the menu."""
         self.open_model_menu()
-        self.page.get_by_role("option", name=f"Select {name} model", exact=True).click()
+        self._choose(name)
         expect(self.page.locator("#model-selector-model-button").first).to_contain_text(name)
 
     def pick_two(self, first: str, second: str) -> None:
@@ -67,8 +67,18 @@ class Person:
         self.pick(first)
         self.open_model_menu()
         self.page.get_by_role("button", name="Compare", exact=True).click()
-        self.page.get_by_role("option", name=f"Select {second} model", exact=True).click()
+        self._choose(second)
         self.page.keyboard.press("Escape")
+
+    def _choose(self, name: str) -> None:
+        # The menu shows only as many models as fit, so the name is searched for.
+        self.page.get_by_placeholder("Search a model").fill(name)
+        self.page.get_by_role("option", name=f"Select {name} model", exact=True).click()
+
+    def attach(self, path: Path) -> None:
+        """Attach a file to the message that is being written."""
+        self.page.locator("input[type=file]").first.set_input_files(path)
+        expect(self.page.get_by_text(path.name).or_(self.page.get_by_role("img", name="input"))).to_be_visible()
 
     def say(self, text: str) -> None:
         """Type a message and send it."""

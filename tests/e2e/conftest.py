@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -84,13 +85,32 @@ def well_behaved(backends: Backends) -> Iterator[None]:
     backends.ollama.start()
 
 
+@dataclass
+class Installed:
+    """An Open WebUI with Rightsize installed in it: its administrator's client, and its data."""
+
+    client: OpenWebUIClient
+    data: Path
+
+    @property
+    def log(self) -> str:
+        """All that the server has logged."""
+        return self.data.with_name(f"{self.data.name}.log").read_text(encoding="utf-8", errors="replace")
+
+
 @pytest.fixture(scope="session")
-def admin(backends: Backends, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenWebUIClient]:
-    """An Open WebUI with Rightsize installed in it, as its administrator."""
+def installed(backends: Backends, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """An Open WebUI with Rightsize installed in it."""
     data = tmp_path_factory.mktemp("installed") / "data"
     with open_webui(data, **backends.environment()) as client:
         install(client, {})
-        yield client
+        yield Installed(client, data)
+
+
+@pytest.fixture(scope="session")
+def admin(installed: Installed) -> OpenWebUIClient:
+    """The administrator of the installed Open WebUI."""
+    return installed.client
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +130,25 @@ def person(chromium: Browser, admin: OpenWebUIClient) -> Iterator[Person]:
     context.set_default_timeout(20_000)
     yield Person(context, admin.url, EMAIL, PASSWORD)
     context.close()
+
+
+TOOL = """
+class Tools:
+    def look_up_customer(self, number: str = "7") -> str:
+        \"\"\"Look a customer up by number.
+
+        :param number: the customer's number
+        \"\"\"
+        return "Customer 7: Ottoline Toolcanary, +44 20 7946 0177, ottoline@toolcanary.example"
+"""
+
+
+@pytest.fixture(scope="session")
+def tool(admin: OpenWebUIClient) -> str:
+    """The id of a tool that answers with personal data."""
+    form = {"id": "customers", "name": "Customers", "content": TOOL, "meta": {"description": "Customers"}}
+    admin.call("POST", "/api/v1/tools/create", json=form)
+    return "customers"
 
 
 @pytest.fixture(scope="session")

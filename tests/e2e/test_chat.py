@@ -1,12 +1,14 @@
 """What a newcomer does in the browser: pick, ask, mention, compare, stop."""
 
 import re
-from typing import Any
+from pathlib import Path
 
 from installer.client import OpenWebUIClient
+from tests.e2e.api import add_model, chat
 from tests.e2e.browser import Person
 from tests.e2e.conftest import Backends
 
+ROOT = Path(__file__).resolve().parents[2]
 HARD = (
     "Prove by induction that a full binary tree with n leaves has n - 1 inner nodes, then analyze step by step "
     "how the proof changes for trees that are not full."
@@ -104,11 +106,27 @@ def test_the_answer_is_streamed(person: Person, backends: Backends) -> None:
 
 
 def test_usage_reaches_the_api(admin: OpenWebUIClient) -> None:
-    answer = chat(admin, "rightsize-auto", "What time zone is Tokyo in?")
-    assert answer["usage"]["completion_tokens"] > 0
-    assert answer["usage"]["prompt_tokens"] > 0
+    usage = chat(admin, "rightsize-auto", "What time zone is Tokyo in?")["usage"]
+    assert usage["completion_tokens"] > 0
+    assert usage["prompt_tokens"] > 0
 
 
-def chat(client: OpenWebUIClient, model: str, text: str) -> Any:
-    body = {"model": model, "messages": [{"role": "user", "content": text}], "stream": False}
-    return client.call("POST", "/api/chat/completions", json=body)
+def test_an_image_reaches_a_local_model_that_sees(person: Person, backends: Backends) -> None:
+    person.new_chat()
+    person.attach(ROOT / "docs" / "screenshots" / "auto-small.png")
+    backends.ollama_behaviour.requests.clear()
+    person.say("What is in this picture?")
+    person.sees("This is demo-medium:8b")
+    sent = next(
+        request for request in backends.ollama_behaviour.requests if request.get("messages", [{}])[-1].get("images")
+    )
+    assert sent["model"] == "demo-medium:8b"
+    assert len(sent["messages"][-1]["images"][0]) > 1000
+
+
+def test_a_tool_is_passed_through_called_and_answered(person: Person, admin: OpenWebUIClient, tool: str) -> None:
+    native = {"function_calling": "native"}
+    add_model(admin, "auto-with-tool", "rightsize.auto", params=native, meta={"toolIds": [tool]})
+    person.new_chat("auto-with-tool")
+    person.say("Please use look_up_customer for number 7.")
+    person.sees(re.compile("A tool answered: .*Customer 7"))

@@ -18,9 +18,18 @@ def test_text_and_images_of_a_message_in_parts() -> None:
         "not a part",
     ]
     request = read_request({"messages": [{"role": "user", "content": parts}]})
-    assert request.question == "What is\nthis?"
+    assert request.questions == ["What is\nthis?"]
     assert request.attachments == ("image", "file")
     assert request.has_images
+
+
+def test_the_question_is_what_was_typed_not_what_was_put_around_it() -> None:
+    body = {
+        "messages": [{"role": "user", "content": "Analyze the context in depth.\n<context>x</context>\nWho wrote it?"}]
+    }
+    assert parse_request(body, typed="Who wrote it?").questions == ["Who wrote it?"]
+    assert parse_request(body, typed="Something else").questions[0].startswith("Analyze")
+    assert parse_request(body).questions[0].startswith("Analyze")
 
 
 def test_an_image_in_ollamas_own_format_is_seen() -> None:

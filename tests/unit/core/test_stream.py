@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from rightsize.stream import error_event, event_payload, is_finish
+from rightsize.catalogue import Backend
+from rightsize.stream import ends_answer, error_event, event_payload
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,20 @@ def test_payloads(line: bytes | str, payload: str) -> None:
     ],
 )
 def test_ends(payload: str, finished: bool) -> None:
-    assert is_finish(payload) is finished
+    assert ends_answer(payload, Backend.OPENAI) is finished
+
+
+@pytest.mark.parametrize(
+    ("payload", "finished"),
+    [
+        ('{"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": {"total_tokens": 3}}', True),
+        ('{"choices": [{"delta": {}, "finish_reason": "stop"}]}', False),
+        ('{"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": null}', False),
+        ('{"error": {"message": "out of memory"}}', True),
+    ],
+)
+def test_only_usage_ends_an_answer_of_ollama(payload: str, finished: bool) -> None:
+    assert ends_answer(payload, Backend.OLLAMA) is finished
 
 
 def test_an_error_in_the_stream() -> None:

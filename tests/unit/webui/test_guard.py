@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from filters.privacy_guard import Filter
-from rightsize.errors import GuardNotInPlace, InvalidValve, PersonalDataBlocked, UnexpectedFailure
+from rightsize.errors import BackendFailed, GuardNotInPlace, InvalidValve, PersonalDataBlocked, UnexpectedFailure
+from rightsize_webui.egress import KEPT_LOCAL
 from tests.unit.core.build import openai_entry
 from tests.unit.webui.host import CLOUD, LARGE, PRIVATE, SMALL, USER, FakeHost, Status, body, run
 
@@ -140,6 +141,19 @@ def test_an_ollama_cloud_model_is_replaced_by_an_ollama_model(host: FakeHost) ->
     name, sent = send(host, "ollama", body(PRIVATE, "big:cloud"))
     assert (name, sent["model"]) == ("ollama", SMALL)
     assert send(host, "ollama", body(PRIVATE, LARGE))[1]["model"] == LARGE
+
+
+@pytest.mark.parametrize(("metadata", "error"), [({KEPT_LOCAL: "ollama"}, BackendFailed), ({}, ConnectionError)])
+def test_a_moved_request_that_fails_names_the_local_model(
+    host: FakeHost, metadata: dict[str, Any], error: type[Exception]
+) -> None:
+    async def down(**_: Any) -> None:
+        raise ConnectionError("connection refused")
+
+    host.chat.generate_ollama_chat_completion = down
+    Filter(host)
+    with pytest.raises(error, match="connection refused"):
+        send(host, "ollama", {**body(PRIVATE, SMALL), "metadata": metadata})
 
 
 def test_a_guard_that_is_switched_off_lets_everything_through(host: FakeHost) -> None:

@@ -79,6 +79,12 @@ def test_hard_requests_go_to_a_larger_model(host: FakeHost) -> None:
     assert host.completed[0]["model"] == LARGE
 
 
+def test_what_is_put_around_the_question_does_not_make_it_hard(host: FakeHost) -> None:
+    form = body(f"{HARD}\n<context>A letter.</context>\nWho wrote it?")
+    run(Pipe(host).pipe(form, USER, None, {"base_user_prompt": "Who wrote it?"}))
+    assert host.completed[0]["model"] == SMALL
+
+
 def test_tools_images_and_stream_options_go_along(host: FakeHost) -> None:
     host.valves["privacy_guard"] = {"attachments_stay_local": False}
     host.shows[LARGE] = {"capabilities": ["completion", "vision", "tools"]}
