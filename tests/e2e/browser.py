@@ -1,10 +1,14 @@
 """A person at the browser: signs in, picks models, types, clicks, and reads what the page says."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from tests.servers import EMAIL, PASSWORD
 
 # The flags with which Debian's Chromium runs as root on a machine without a screen or a way to the internet.
 CHROMIUM = "/usr/bin/chromium"
@@ -22,15 +26,16 @@ ANSWER_MILLISECONDS = 30_000
 
 
 class Person:
-    """One signed-in user with one browser window."""
+    """One user with one browser window, signed in unless there is no login."""
 
-    def __init__(self, context: BrowserContext, url: str, email: str, password: str) -> None:
+    def __init__(self, context: BrowserContext, url: str, email: str | None) -> None:
         self.page: Page = context.new_page()
         self.url = url
-        self.page.goto(f"{url}/auth")
-        self.page.get_by_placeholder("Enter Your Email").fill(email)
-        self.page.get_by_placeholder("Enter Your Password").fill(password)
-        self.page.get_by_role("button", name="Sign in", exact=True).click()
+        self.page.goto(f"{url}/auth" if email else url)
+        if email:
+            self.page.get_by_placeholder("Enter Your Email").fill(email)
+            self.page.get_by_placeholder("Enter Your Password").fill(PASSWORD)
+            self.page.get_by_role("button", name="Sign in", exact=True).click()
         self.page.locator("#chat-input").wait_for()
         self.close_news()
 
@@ -44,8 +49,8 @@ class Person:
         button.click()
 
     def new_chat(self, model_id: str = "rightsize-auto") -> None:
-        """Open an empty chat with one model selected."""
-        self.page.goto(f"{self.url}/?models={model_id}")
+        """Open an empty chat with one model selected, or with none chosen."""
+        self.page.goto(f"{self.url}/?models={model_id}" if model_id else self.url)
         self.page.locator("#chat-input").wait_for()
         self.page.locator("#model-selector-model-button").first.wait_for()
         # The page keeps setting up the new chat for a moment without showing when it is done.
@@ -110,3 +115,12 @@ class Person:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.wait_for_timeout(600)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+@contextmanager
+def person_at(browser: Browser, url: str, email: str | None = EMAIL) -> Iterator[Person]:
+    """A person at an Open WebUI: its administrator, or whoever comes where there is no login (no email)."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(20_000)
+    yield Person(context, url, email)
+    context.close()

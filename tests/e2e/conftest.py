@@ -15,8 +15,8 @@ from demo.models import DEMO_MODELS, DemoModel
 from demo.ollama import Behaviour
 from installer.client import OpenWebUIClient
 from installer.install import install
-from tests.e2e.browser import CHROMIUM, CHROMIUM_FLAGS, Person
-from tests.servers import EMAIL, PASSWORD, LoopThread, Relay, Served, free_port, open_webui
+from tests.e2e.browser import CHROMIUM, CHROMIUM_FLAGS, Person, person_at
+from tests.servers import PASSWORD, LoopThread, Relay, Served, free_port, open_webui
 
 USER_EMAIL = "user@rightsize.test"
 CLOUD_TAGGED = DemoModel("demo-remote:120b-cloud", 120.0, 131_072, remote_host="https://ollama.com:443")
@@ -126,10 +126,8 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def person(chromium: Browser, admin: OpenWebUIClient) -> Iterator[Person]:
     """The administrator at the browser."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(20_000)
-    yield Person(context, admin.url, EMAIL, PASSWORD)
-    context.close()
+    with person_at(chromium, admin.url) as person:
+        yield person
 
 
 TOOL = """

@@ -8,7 +8,7 @@ import pytest
 from installer.client import OpenWebUIClient
 from tests.e2e.api import add_model, answer
 from tests.e2e.browser import Person
-from tests.e2e.conftest import Backends
+from tests.e2e.conftest import Backends, Installed
 
 CLOUD = "demo-cloud-pro"
 
@@ -152,3 +152,8 @@ def test_a_background_task_asked_for_by_itself_is_checked(
         admin.call("POST", "/api/v1/tasks/config/update", json={**config, "ENABLE_AUTOCOMPLETE_GENERATION": True})
     admin.call("POST", f"/api/v1/tasks/{task}/completions", json=body)
     expect_local_only(backends, canary)
+
+
+def test_no_log_holds_what_was_said(installed: Installed) -> None:
+    """Runs last in this file: after everything above, the server's log is searched for every canary."""
+    assert "canary" not in installed.log.replace("ottoline@toolcanary", "")
