@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -28,10 +29,15 @@ def is_free(port: int) -> bool:
         return probe.connect_ex((HOST, port)) != 0
 
 
+def _start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    # In a session of its own, or Ctrl+C would reach it at the same time as the program that is to stop it.
+    return subprocess.Popen(command, start_new_session=True, **options)
+
+
 def start_demo_engine(ollama_port: int, cloud_port: int) -> subprocess.Popen[bytes]:
     """Start the demo engine on loopback."""
     ports = ["--ollama-port", str(ollama_port), "--cloud-port", str(cloud_port)]
-    return subprocess.Popen([sys.executable, "-m", "demo", *ports], cwd=ROOT)
+    return _start([sys.executable, "-m", "demo", *ports], cwd=ROOT)
 
 
 def open_webui_environment(data: Path, port: int) -> dict[str, str]:
@@ -56,4 +62,4 @@ def start_open_webui(port: int, extra: Mapping[str, str], data: Path) -> subproc
     environment = {**os.environ, **open_webui_environment(data, port), **extra}
     command = [str(Path(sys.executable).parent / "open-webui"), "serve", "--host", HOST, "--port", str(port)]
     with (data.parent / f"{data.name}.log").open("ab") as log:
-        return subprocess.Popen(command, cwd=data, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        return _start(command, cwd=data, env=environment, stdout=log, stderr=subprocess.STDOUT)

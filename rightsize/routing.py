@@ -135,19 +135,20 @@ def decide(
     signals = read_signals(request)
     reasons: list[str] = []
     local = [model for model in catalogue.models if model.is_local]
-    cloud = [model for model in catalogue.models if not model.is_local]
+    # An administrator may have moved a local model up to the frontier tier.
+    frontier = [model for model in catalogue.models if model.tier is Tier.FRONTIER or not model.is_local]
+    if route is Route.AUTO and not settings.auto_may_use_cloud:
+        frontier = [model for model in frontier if model.is_local]
 
     wanted = signals.tier if route in (Route.AUTO, Route.LOCAL) else Tier(route)
-    cloud_was_possible = bool(cloud) and (
-        route is Route.FRONTIER or (route is Route.AUTO and wanted is Tier.FRONTIER and settings.auto_may_use_cloud)
-    )
+    for_the_frontier = bool(frontier) and wanted is Tier.FRONTIER and route in (Route.AUTO, Route.FRONTIER)
     if route in (Route.AUTO, Route.LOCAL):
         reasons.extend(signals.reasons)
     else:
         reasons.append(f"the {route} tier was picked")
 
-    if cloud_was_possible and not findings:
-        candidates, where = cloud, "cloud model"
+    if for_the_frontier and not findings:
+        candidates, where = frontier, "frontier model"
     else:
         candidates, where = local, "local model"
         if findings:
@@ -170,7 +171,7 @@ def decide(
         if without_tools:
             reasons.append("no allowed model can use tools, so they were left out")
 
-    reachable = wanted if wanted in LOCAL_TIERS or candidates is cloud else Tier.LARGE
+    reachable = wanted if wanted in LOCAL_TIERS or candidates is frontier else Tier.LARGE
     model = _nearest(fitting, reachable, settings)
     if model.tier is not reachable:
         reasons.append(f"no {reachable} model fits")
@@ -178,7 +179,7 @@ def decide(
         model=model,
         reasons=tuple(reasons),
         found=findings,
-        kept_local=bool(findings) and cloud_was_possible,
+        kept_local=bool(findings) and for_the_frontier and not all(model.is_local for model in frontier),
         without_tools=without_tools,
         context_window=_context_to_ask_for(model, request.tokens, asked_context),
     )

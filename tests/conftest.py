@@ -47,7 +47,10 @@ class BundledModules(MetaPathFinder, Loader):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--bundle`."""
+    """Add `--bundle` and `--screenshots`."""
+    parser.addoption(
+        "--screenshots", type=Path, default=Path("test-results"), help="where the end-to-end tests keep their pictures"
+    )
     parser.addoption("--bundle", choices=("rightsize", "privacy_guard"), help="test this bundle, not the sources")
 
 

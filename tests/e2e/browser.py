@@ -21,14 +21,14 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SCREENSHOTS = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 ANSWER_MILLISECONDS = 30_000
 
 
 class Person:
     """One user with one browser window, signed in unless there is no login."""
 
-    def __init__(self, context: BrowserContext, url: str, email: str | None) -> None:
+    def __init__(self, context: BrowserContext, url: str, email: str | None, screenshots: Path) -> None:
+        self._screenshots = screenshots
         self.page: Page = context.new_page()
         self.url = url
         self.page.goto(f"{url}/auth" if email else url)
@@ -111,16 +111,16 @@ class Person:
         expect(self.page).to_have_title(re.compile(re.escape(title)), timeout=ANSWER_MILLISECONDS)
 
     def screenshot(self, name: str) -> None:
-        """Keep a picture of the page for the README."""
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        """Keep a picture of the page, once all notices are gone."""
+        expect(self.page.get_by_role("button", name="Close toast")).to_have_count(0, timeout=10_000)
         self.page.wait_for_timeout(600)
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+        self.page.screenshot(path=self._screenshots / f"{name}.png")
 
 
 @contextmanager
-def person_at(browser: Browser, url: str, email: str | None = EMAIL) -> Iterator[Person]:
+def person_at(browser: Browser, url: str, screenshots: Path, email: str | None = EMAIL) -> Iterator[Person]:
     """A person at an Open WebUI: its administrator, or whoever comes where there is no login (no email)."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(20_000)
-    yield Person(context, url, email)
+    yield Person(context, url, email, screenshots)
     context.close()

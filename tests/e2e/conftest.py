@@ -124,9 +124,17 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def person(chromium: Browser, admin: OpenWebUIClient) -> Iterator[Person]:
+def screenshots(pytestconfig: pytest.Config) -> Path:
+    """Where pictures are kept."""
+    folder: Path = pytestconfig.getoption("--screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def person(chromium: Browser, admin: OpenWebUIClient, screenshots: Path) -> Iterator[Person]:
     """The administrator at the browser."""
-    with person_at(chromium, admin.url) as person:
+    with person_at(chromium, admin.url, screenshots) as person:
         yield person
 
 

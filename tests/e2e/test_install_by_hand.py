@@ -17,10 +17,12 @@ PRESETS = ROOT / "dist" / "presets.json"
 
 
 @pytest.fixture(scope="module")
-def newcomer(chromium: Browser, backends: Backends, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+def newcomer(
+    chromium: Browser, backends: Backends, screenshots: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Person]:
     """The administrator of an Open WebUI that has never heard of Rightsize."""
     data = tmp_path_factory.mktemp("by-hand") / "data"
-    with open_webui(data, **backends.environment()) as client, person_at(chromium, client.url) as person:
+    with open_webui(data, **backends.environment()) as client, person_at(chromium, client.url, screenshots) as person:
         yield person
 
 

@@ -78,14 +78,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("up") / "open-webui"
 
 
-def test_a_newcomer_without_ollama_gets_the_demo_engine(data: Path, chromium: Browser) -> None:
+def test_a_newcomer_without_ollama_gets_the_demo_engine(data: Path, chromium: Browser, screenshots: Path) -> None:
     port = free_port()
     with up("--port", str(port), "--data", str(data), "--ollama-url", NOBODY) as command:
         command.wait_for("Press Ctrl+C to stop.")
         assert f"DEMO ENGINE: no Ollama answers at {NOBODY}" in command.output
         assert "preset Auto imported" in command.output
         assert f"Ready: open http://127.0.0.1:{port} and pick Auto in the model menu." in command.output
-        with person_at(chromium, f"http://{HOST}:{port}", email=None) as person:
+        with person_at(chromium, f"http://{HOST}:{port}", screenshots, email=None) as person:
             person.pick("Auto")
             person.say("What time zone is Tokyo in?")
             person.sees("demo-small:3b answers (small, local): a short, simple question.")

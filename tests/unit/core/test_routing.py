@@ -143,6 +143,25 @@ def test_the_frontier_model_is_the_named_one_or_the_newest_that_is_no_smaller_si
     assert choose(Route.FRONTIER, catalogue=catalogue, settings=RoutingSettings(frontier_model="gpt-4")).model is old
 
 
+def test_a_local_model_can_be_moved_up_to_the_frontier_tier() -> None:
+    moved = replace(LARGE, id="moved", tier=Tier.FRONTIER)
+    assert choose(Route.FRONTIER, catalogue=only(SMALL, moved)).model is moved
+    assert (
+        choose(Route.AUTO, HARDEST, only(LARGE, moved), settings=RoutingSettings(auto_may_use_cloud=False)).model
+        is moved
+    )
+    kept = choose(Route.FRONTIER, catalogue=only(SMALL, moved), findings=NAME_AND_PHONE)
+    assert (kept.model, kept.kept_local) == (moved, False)
+
+
+def test_a_cloud_model_moved_to_another_tier_is_still_not_local() -> None:
+    moved = replace(CLOUD, id="moved", tier=Tier.SMALL)
+    for route in (Route.SMALL, Route.LOCAL, Route.AUTO):
+        assert choose(route, catalogue=only(LARGE, moved)).model is LARGE
+    with pytest.raises(PersonalDataBlocked):
+        choose(Route.SMALL, catalogue=only(moved), findings=NAME_AND_PHONE)
+
+
 def test_an_image_goes_to_a_model_that_sees() -> None:
     picture = read_request(
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:x"}}]}]}
