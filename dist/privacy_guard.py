@@ -19,13 +19,14 @@ import math
 import re
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
 from importlib import import_module
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
 from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 from types import SimpleNamespace
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -1543,6 +1544,71 @@ class Discovery:
             return await self._host.function_attribute(request, function_id, "keeps_personal_data_local") is True
         return locate(entry, await self._host.connections(), settings) is Location.LOCAL
 
+# ---- rightsize/stream.py -------------------------------------------------------------------------
+# Streamed answers, read just far enough to know whether it came to its end.
+
+DONE = "[DONE]"
+# How the Responses API ends its stream: https://platform.openai.com/docs/api-reference/responses-streaming
+_ENDS_OF_A_RESPONSE = ("response.completed", "response.incomplete", "response.failed")
+_WORDS_OF_AN_END = (
+    '"finish_reason"',
+    '"usage"',
+    '"error"',
+    *_ENDS_OF_A_RESPONSE,
+)
+
+
+def event_payload(line: bytes | str) -> str:
+    """The payload of one `data:` line of a server-sent event stream, or an empty string."""
+    text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
+    text = text.strip()
+    return text.removeprefix("data:").strip() if text.startswith("data:") else ""
+
+
+def ends_answer(payload: str, backend: Backend) -> bool:
+    """Whether a payload of a backend's stream says that the model has finished, or why it did not (an error)."""
+    # Nearly every chunk is a few letters of the answer: look for the words before parsing.
+    if not any(word in payload for word in _WORDS_OF_AN_END):
+        return False
+    try:
+        event: Any = json.loads(payload)
+    except ValueError:
+        return False
+    if not isinstance(event, dict):
+        return False
+    if event.get("error") or event.get("type") in _ENDS_OF_A_RESPONSE:
+        return True
+    if backend is Backend.OLLAMA:
+        # Open WebUI turns every chunk of Ollama's without text, an error too, into one with the finish_reason "stop";
+        # only the chunk in which Ollama itself says that it is done gets the usage.
+        return bool(event.get("usage"))
+    choices = event.get("choices")
+    return isinstance(choices, list) and any(
+        isinstance(choice, dict) and choice.get("finish_reason") for choice in choices
+    )
+
+
+def error_event(sentence: str) -> str:
+    """An error as an event of the stream, in the form that Open WebUI shows in the chat and saves with it."""
+    return f"data: {json.dumps({'error': {'message': sentence}})}\n\n"
+
+
+def read_ollama_line(line: bytes | str) -> tuple[bool, str]:
+    """Whether a line of Ollama's own stream says that the model is done, and the error that it carries if any."""
+    try:
+        chunk: Any = json.loads(line)
+    except ValueError:
+        return False, ""
+    if not isinstance(chunk, dict):
+        return False, ""
+    return chunk.get("done") is True, str(chunk.get("error") or "")
+
+
+def last_ollama_line(model: str, sentence: str) -> str:
+    """A line of Ollama's own stream that ends an answer with a sentence, in a paragraph of its own."""
+    message = {"role": "assistant", "content": f"\n\n{sentence}"}
+    return json.dumps({"model": model, "message": message, "done": True, "done_reason": "stop"}) + "\n"
+
 # ---- rightsize_webui/failure.py ------------------------------------------------------------------
 # Turn what was not foreseen into one sentence, keeping its text (it may quote the message) out of the log.
 
@@ -1575,6 +1641,119 @@ def as_backend_failure(model: str, error: Exception) -> RightsizeError:
         return error
     return BackendFailed(model, detail_of(getattr(error, "detail", None) or str(error)))
 
+# ---- rightsize_webui/answer.py -------------------------------------------------------------------
+# Ask the chosen model and pass its answer on as it comes.
+
+def _response_detail(response: Response) -> str:
+    try:
+        return detail_of(json.loads(bytes(response.body)))
+    except (ValueError, AttributeError):
+        return f"HTTP {response.status_code}"
+
+
+# What Starlette streams.
+Lines = AsyncIterable[str | bytes | memoryview]
+
+
+def _plain(line: str | bytes | memoryview) -> str | bytes:
+    return bytes(line) if isinstance(line, memoryview) else line
+
+
+async def _close(lines: Lines) -> None:
+    close = getattr(lines, "aclose", None)
+    if close is not None:
+        await close()
+
+
+async def relay(lines: Lines, model: str, backend: Backend) -> AsyncIterator[str | bytes]:
+    """Pass a streamed answer on unchanged; if it breaks off, end it with one sentence that says so.
+
+    `lines` are server-sent events in OpenAI's form. When the reader stops early (the stop button), they are closed,
+    which makes the backend stop too.
+    """
+    finished = False
+    try:
+        async for line in lines:
+            chunk = _plain(line)
+            payload = event_payload(chunk)
+            if payload == DONE:
+                # Open WebUI ends every converted Ollama stream with [DONE], broken ones too;
+                # of an OpenAI-compatible server it is the server's own word.
+                finished = finished or backend is not Backend.OLLAMA
+                continue
+            finished = finished or ends_answer(payload, backend)
+            yield chunk
+    except Exception:
+        finished = False
+    finally:
+        await _close(lines)
+    if not finished:
+        yield error_event(str(AnswerCutOff(model)))
+    yield f"data: {DONE}\n\n"
+
+
+async def relay_ollama(lines: Lines, model: str) -> AsyncIterator[str | bytes]:
+    """Do the same for Ollama's own stream of JSON lines.
+
+    What Open WebUI makes of such a stream has no place for errors, so the sentence becomes the end of the answer.
+    """
+    finished, reason = False, ""
+    try:
+        async for line in lines:
+            chunk = _plain(line)
+            finished, reason = read_ollama_line(chunk)
+            if reason:
+                break
+            yield chunk
+    except Exception:
+        finished = False
+    finally:
+        await _close(lines)
+    if not finished:
+        yield last_ollama_line(model, str(BackendFailed(model, reason) if reason else AnswerCutOff(model)))
+
+
+async def _then_clean_up(lines: Lines, response: StreamingResponse) -> AsyncIterator[str | bytes]:
+    # Open WebUI does not run the background task (closing the connection) of a function's response.
+    try:
+        async for line in lines:
+            yield _plain(line)
+    finally:
+        await _close(lines)
+        if response.background is not None:
+            await response.background()
+
+
+async def ask(
+    host: OpenWebUI, request: Any, body: Mapping[str, Any], metadata: Mapping[str, Any], user: Any, decision: Decision
+) -> StreamingResponse | dict[str, Any]:
+    """Send the request to the decision's model through Open WebUI and return its answer.
+
+    Everything in the body (tools, images, files, stream options) goes along. Raises BackendFailed when the
+    backend cannot be reached or refuses.
+    """
+    model = decision.model
+    sent = shape_parameters(body, model.backend, decision.context_window)
+    sent["model"] = model.id
+    sent["metadata"] = dict(metadata)
+    if decision.without_tools:
+        sent.pop("tools", None)
+        sent.pop("tool_choice", None)
+    try:
+        response = await host.complete(request, sent, user)
+    except Exception as error:
+        raise as_backend_failure(model.name, error) from None
+    if isinstance(response, StreamingResponse):
+        lines = relay(response.body_iterator, model.name, model.backend)
+        return StreamingResponse(_then_clean_up(lines, response), media_type="text/event-stream")
+    if isinstance(response, Response):
+        raise BackendFailed(model.name, _response_detail(response))
+    if isinstance(response, dict) and response.get("error") and not response.get("choices"):
+        raise BackendFailed(model.name, detail_of(response))
+    if not isinstance(response, dict):
+        raise BackendFailed(model.name, "it sent no answer")
+    return response
+
 # ---- rightsize_webui/egress.py -------------------------------------------------------------------
 # The last check before every model call.
 #
@@ -1598,18 +1777,34 @@ _WRAPPED = "rightsize_wrapped"
 Check = Callable[[Any, dict[str, Any], Any, bool], Awaitable[Model | None]]
 
 
+async def _send_moved(
+    original: Any, name: str, request: Any, form_data: dict[str, Any], user: Any, rest: dict[str, Any]
+) -> Any:
+    """Send a request that the guard has moved to a local model.
+
+    The user did not choose this model: when it fails, or its answer breaks off, a sentence says which one it was.
+    """
+    model = str(form_data.get("model"))
+    try:
+        response = await original(request=request, form_data=form_data, user=user, **rest)
+    except Exception as error:
+        raise as_backend_failure(model, error) from None
+    if isinstance(response, StreamingResponse):
+        lines = response.body_iterator
+        ollama = name == OLLAMA_SENDER
+        response.body_iterator = relay_ollama(lines, model) if ollama else relay(lines, model, Backend.OPENAI)
+    return response
+
+
 def _wrap(chat: Any, name: str, original: Any, check: Check) -> Any:
     @functools.wraps(original)
     async def checked(request: Any, form_data: dict[str, Any], user: Any, **rest: Any) -> Any:
         # Ollama's sender gets Ollama's own format and its answer is read as such: only an Ollama model can step in.
         model = await check(request, form_data, user, name == OLLAMA_SENDER)
         if model is None:
-            moved_before = KEPT_LOCAL in (form_data.get("metadata") or {})
-            try:
-                return await original(request=request, form_data=form_data, user=user, **rest)
-            except Exception as error:
-                # The user did not choose this model, so Open WebUI's bare "not found" would be a riddle.
-                raise (as_backend_failure(str(form_data.get("model")), error) if moved_before else error) from None
+            if KEPT_LOCAL in (form_data.get("metadata") or {}):
+                return await _send_moved(original, name, request, form_data, user, rest)
+            return await original(request=request, form_data=form_data, user=user, **rest)
         if name == OLLAMA_SENDER:
             return await original(request=request, form_data={**form_data, "model": model.id}, user=user, **rest)
         redirected = {**shape_parameters(form_data, model.backend, None), "model": model.id}

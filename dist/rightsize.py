@@ -18,7 +18,7 @@ import math
 import re
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
@@ -1281,7 +1281,7 @@ def decide(
     )
 
 # ---- rightsize/stream.py -------------------------------------------------------------------------
-# Reading a streamed answer just far enough to know whether it came to its end.
+# Streamed answers, read just far enough to know whether it came to its end.
 
 DONE = "[DONE]"
 # How the Responses API ends its stream: https://platform.openai.com/docs/api-reference/responses-streaming
@@ -1327,6 +1327,23 @@ def ends_answer(payload: str, backend: Backend) -> bool:
 def error_event(sentence: str) -> str:
     """An error as an event of the stream, in the form that Open WebUI shows in the chat and saves with it."""
     return f"data: {json.dumps({'error': {'message': sentence}})}\n\n"
+
+
+def read_ollama_line(line: bytes | str) -> tuple[bool, str]:
+    """Whether a line of Ollama's own stream says that the model is done, and the error that it carries if any."""
+    try:
+        chunk: Any = json.loads(line)
+    except ValueError:
+        return False, ""
+    if not isinstance(chunk, dict):
+        return False, ""
+    return chunk.get("done") is True, str(chunk.get("error") or "")
+
+
+def last_ollama_line(model: str, sentence: str) -> str:
+    """A line of Ollama's own stream that ends an answer with a sentence, in a paragraph of its own."""
+    message = {"role": "assistant", "content": f"\n\n{sentence}"}
+    return json.dumps({"model": model, "message": message, "done": True, "done_reason": "stop"}) + "\n"
 
 # ---- rightsize_webui/failure.py ------------------------------------------------------------------
 # Turn what was not foreseen into one sentence, keeping its text (it may quote the message) out of the log.
@@ -1526,34 +1543,77 @@ def _response_detail(response: Response) -> str:
         return f"HTTP {response.status_code}"
 
 
-async def relay(response: StreamingResponse, decision: Decision) -> AsyncIterator[bytes | str]:
+# What Starlette streams.
+Lines = AsyncIterable[str | bytes | memoryview]
+
+
+def _plain(line: str | bytes | memoryview) -> str | bytes:
+    return bytes(line) if isinstance(line, memoryview) else line
+
+
+async def _close(lines: Lines) -> None:
+    close = getattr(lines, "aclose", None)
+    if close is not None:
+        await close()
+
+
+async def relay(lines: Lines, model: str, backend: Backend) -> AsyncIterator[str | bytes]:
     """Pass a streamed answer on unchanged; if it breaks off, end it with one sentence that says so.
 
-    When the reader stops early (the stop button), the backend's stream is closed, which makes it stop too.
+    `lines` are server-sent events in OpenAI's form. When the reader stops early (the stop button), they are closed,
+    which makes the backend stop too.
     """
     finished = False
     try:
-        async for line in response.body_iterator:
-            chunk = bytes(line) if isinstance(line, memoryview) else line
+        async for line in lines:
+            chunk = _plain(line)
             payload = event_payload(chunk)
             if payload == DONE:
                 # Open WebUI ends every converted Ollama stream with [DONE], broken ones too;
                 # of an OpenAI-compatible server it is the server's own word.
-                finished = finished or decision.model.backend is not Backend.OLLAMA
+                finished = finished or backend is not Backend.OLLAMA
                 continue
-            finished = finished or ends_answer(payload, decision.model.backend)
+            finished = finished or ends_answer(payload, backend)
             yield chunk
     except Exception:
         finished = False
     finally:
-        close = getattr(response.body_iterator, "aclose", None)
-        if close is not None:
-            await close()
+        await _close(lines)
+    if not finished:
+        yield error_event(str(AnswerCutOff(model)))
+    yield f"data: {DONE}\n\n"
+
+
+async def relay_ollama(lines: Lines, model: str) -> AsyncIterator[str | bytes]:
+    """Do the same for Ollama's own stream of JSON lines.
+
+    What Open WebUI makes of such a stream has no place for errors, so the sentence becomes the end of the answer.
+    """
+    finished, reason = False, ""
+    try:
+        async for line in lines:
+            chunk = _plain(line)
+            finished, reason = read_ollama_line(chunk)
+            if reason:
+                break
+            yield chunk
+    except Exception:
+        finished = False
+    finally:
+        await _close(lines)
+    if not finished:
+        yield last_ollama_line(model, str(BackendFailed(model, reason) if reason else AnswerCutOff(model)))
+
+
+async def _then_clean_up(lines: Lines, response: StreamingResponse) -> AsyncIterator[str | bytes]:
+    # Open WebUI does not run the background task (closing the connection) of a function's response.
+    try:
+        async for line in lines:
+            yield _plain(line)
+    finally:
+        await _close(lines)
         if response.background is not None:
             await response.background()
-    if not finished:
-        yield error_event(str(AnswerCutOff(decision.model.name)))
-    yield f"data: {DONE}\n\n"
 
 
 async def ask(
@@ -1576,7 +1636,8 @@ async def ask(
     except Exception as error:
         raise as_backend_failure(model.name, error) from None
     if isinstance(response, StreamingResponse):
-        return StreamingResponse(relay(response, decision), media_type="text/event-stream")
+        lines = relay(response.body_iterator, model.name, model.backend)
+        return StreamingResponse(_then_clean_up(lines, response), media_type="text/event-stream")
     if isinstance(response, Response):
         raise BackendFailed(model.name, _response_detail(response))
     if isinstance(response, dict) and response.get("error") and not response.get("choices"):

@@ -56,8 +56,9 @@ def up_command(
     data: Annotated[Path, typer.Option(help="Where Open WebUI keeps its data.")] = STATE / "open-webui",
 ) -> None:
     """Start Open WebUI on loopback with Rightsize in it."""
-    # Stopped by a service manager, it must not leave the servers behind.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # However it is stopped, also by a service manager or from a shell's background, the servers go with it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         up(port, ollama_url.rstrip("/"), data.resolve(), console)
     except KeyboardInterrupt:

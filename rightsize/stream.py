@@ -1,4 +1,4 @@
-"""Reading a streamed answer just far enough to know whether it came to its end."""
+"""Streamed answers, read just far enough to know whether it came to its end."""
 
 import json
 from typing import Any
@@ -49,3 +49,20 @@ def ends_answer(payload: str, backend: Backend) -> bool:
 def error_event(sentence: str) -> str:
     """An error as an event of the stream, in the form that Open WebUI shows in the chat and saves with it."""
     return f"data: {json.dumps({'error': {'message': sentence}})}\n\n"
+
+
+def read_ollama_line(line: bytes | str) -> tuple[bool, str]:
+    """Whether a line of Ollama's own stream says that the model is done, and the error that it carries if any."""
+    try:
+        chunk: Any = json.loads(line)
+    except ValueError:
+        return False, ""
+    if not isinstance(chunk, dict):
+        return False, ""
+    return chunk.get("done") is True, str(chunk.get("error") or "")
+
+
+def last_ollama_line(model: str, sentence: str) -> str:
+    """A line of Ollama's own stream that ends an answer with a sentence, in a paragraph of its own."""
+    message = {"role": "assistant", "content": f"\n\n{sentence}"}
+    return json.dumps({"model": model, "message": message, "done": True, "done_reason": "stop"}) + "\n"

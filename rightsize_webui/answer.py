@@ -1,7 +1,7 @@
 """Ask the chosen model and pass its answer on as it comes."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from typing import Any
 
 from starlette.responses import Response, StreamingResponse
@@ -10,7 +10,7 @@ from rightsize.catalogue import Backend
 from rightsize.errors import AnswerCutOff, BackendFailed
 from rightsize.parameters import shape_parameters
 from rightsize.routing import Decision
-from rightsize.stream import DONE, ends_answer, error_event, event_payload
+from rightsize.stream import DONE, ends_answer, error_event, event_payload, last_ollama_line, read_ollama_line
 from rightsize_webui.failure import as_backend_failure, detail_of
 from rightsize_webui.host import OpenWebUI
 
@@ -22,34 +22,77 @@ def _response_detail(response: Response) -> str:
         return f"HTTP {response.status_code}"
 
 
-async def relay(response: StreamingResponse, decision: Decision) -> AsyncIterator[bytes | str]:
+# What Starlette streams.
+Lines = AsyncIterable[str | bytes | memoryview]
+
+
+def _plain(line: str | bytes | memoryview) -> str | bytes:
+    return bytes(line) if isinstance(line, memoryview) else line
+
+
+async def _close(lines: Lines) -> None:
+    close = getattr(lines, "aclose", None)
+    if close is not None:
+        await close()
+
+
+async def relay(lines: Lines, model: str, backend: Backend) -> AsyncIterator[str | bytes]:
     """Pass a streamed answer on unchanged; if it breaks off, end it with one sentence that says so.
 
-    When the reader stops early (the stop button), the backend's stream is closed, which makes it stop too.
+    `lines` are server-sent events in OpenAI's form. When the reader stops early (the stop button), they are closed,
+    which makes the backend stop too.
     """
     finished = False
     try:
-        async for line in response.body_iterator:
-            chunk = bytes(line) if isinstance(line, memoryview) else line
+        async for line in lines:
+            chunk = _plain(line)
             payload = event_payload(chunk)
             if payload == DONE:
                 # Open WebUI ends every converted Ollama stream with [DONE], broken ones too;
                 # of an OpenAI-compatible server it is the server's own word.
-                finished = finished or decision.model.backend is not Backend.OLLAMA
+                finished = finished or backend is not Backend.OLLAMA
                 continue
-            finished = finished or ends_answer(payload, decision.model.backend)
+            finished = finished or ends_answer(payload, backend)
             yield chunk
     except Exception:
         finished = False
     finally:
-        close = getattr(response.body_iterator, "aclose", None)
-        if close is not None:
-            await close()
+        await _close(lines)
+    if not finished:
+        yield error_event(str(AnswerCutOff(model)))
+    yield f"data: {DONE}\n\n"
+
+
+async def relay_ollama(lines: Lines, model: str) -> AsyncIterator[str | bytes]:
+    """Do the same for Ollama's own stream of JSON lines.
+
+    What Open WebUI makes of such a stream has no place for errors, so the sentence becomes the end of the answer.
+    """
+    finished, reason = False, ""
+    try:
+        async for line in lines:
+            chunk = _plain(line)
+            finished, reason = read_ollama_line(chunk)
+            if reason:
+                break
+            yield chunk
+    except Exception:
+        finished = False
+    finally:
+        await _close(lines)
+    if not finished:
+        yield last_ollama_line(model, str(BackendFailed(model, reason) if reason else AnswerCutOff(model)))
+
+
+async def _then_clean_up(lines: Lines, response: StreamingResponse) -> AsyncIterator[str | bytes]:
+    # Open WebUI does not run the background task (closing the connection) of a function's response.
+    try:
+        async for line in lines:
+            yield _plain(line)
+    finally:
+        await _close(lines)
         if response.background is not None:
             await response.background()
-    if not finished:
-        yield error_event(str(AnswerCutOff(decision.model.name)))
-    yield f"data: {DONE}\n\n"
 
 
 async def ask(
@@ -72,7 +115,8 @@ async def ask(
     except Exception as error:
         raise as_backend_failure(model.name, error) from None
     if isinstance(response, StreamingResponse):
-        return StreamingResponse(relay(response, decision), media_type="text/event-stream")
+        lines = relay(response.body_iterator, model.name, model.backend)
+        return StreamingResponse(_then_clean_up(lines, response), media_type="text/event-stream")
     if isinstance(response, Response):
         raise BackendFailed(model.name, _response_detail(response))
     if isinstance(response, dict) and response.get("error") and not response.get("choices"):

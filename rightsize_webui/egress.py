@@ -10,9 +10,12 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from rightsize.catalogue import Model
+from starlette.responses import StreamingResponse
+
+from rightsize.catalogue import Backend, Model
 from rightsize.errors import GuardNotInPlace
 from rightsize.parameters import shape_parameters
+from rightsize_webui.answer import relay, relay_ollama
 from rightsize_webui.failure import as_backend_failure
 from rightsize_webui.host import with_own_state
 
@@ -31,18 +34,34 @@ _WRAPPED = "rightsize_wrapped"
 Check = Callable[[Any, dict[str, Any], Any, bool], Awaitable[Model | None]]
 
 
+async def _send_moved(
+    original: Any, name: str, request: Any, form_data: dict[str, Any], user: Any, rest: dict[str, Any]
+) -> Any:
+    """Send a request that the guard has moved to a local model.
+
+    The user did not choose this model: when it fails, or its answer breaks off, a sentence says which one it was.
+    """
+    model = str(form_data.get("model"))
+    try:
+        response = await original(request=request, form_data=form_data, user=user, **rest)
+    except Exception as error:
+        raise as_backend_failure(model, error) from None
+    if isinstance(response, StreamingResponse):
+        lines = response.body_iterator
+        ollama = name == OLLAMA_SENDER
+        response.body_iterator = relay_ollama(lines, model) if ollama else relay(lines, model, Backend.OPENAI)
+    return response
+
+
 def _wrap(chat: Any, name: str, original: Any, check: Check) -> Any:
     @functools.wraps(original)
     async def checked(request: Any, form_data: dict[str, Any], user: Any, **rest: Any) -> Any:
         # Ollama's sender gets Ollama's own format and its answer is read as such: only an Ollama model can step in.
         model = await check(request, form_data, user, name == OLLAMA_SENDER)
         if model is None:
-            moved_before = KEPT_LOCAL in (form_data.get("metadata") or {})
-            try:
-                return await original(request=request, form_data=form_data, user=user, **rest)
-            except Exception as error:
-                # The user did not choose this model, so Open WebUI's bare "not found" would be a riddle.
-                raise (as_backend_failure(str(form_data.get("model")), error) if moved_before else error) from None
+            if KEPT_LOCAL in (form_data.get("metadata") or {}):
+                return await _send_moved(original, name, request, form_data, user, rest)
+            return await original(request=request, form_data=form_data, user=user, **rest)
         if name == OLLAMA_SENDER:
             return await original(request=request, form_data={**form_data, "model": model.id}, user=user, **rest)
         redirected = {**shape_parameters(form_data, model.backend, None), "model": model.id}

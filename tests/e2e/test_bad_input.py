@@ -117,11 +117,31 @@ def test_a_megabyte(person: Person) -> None:
 
 def test_a_stream_that_is_cut(person: Person, backends: Backends) -> None:
     backends.ollama_behaviour.cut_stream_after = 4
+    backends.ollama_behaviour.seconds_per_piece = 0.05
     person.new_chat()
     person.say("What time zone is Tokyo in?")
     expect_only(person, "The answer from demo-small:3b was cut off before its end: press Regenerate")
     person.sees(re.compile(r"^\[Demo"))
     person.screenshot("cut-stream")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "value", "sentence"),
+    [
+        ("cut_stream_after", 4, "The answer from demo-small:3b was cut off before its end: press Regenerate"),
+        ("fail_stream_with", "runner died", "demo-small:3b could not answer (runner died): check that its server"),
+    ],
+)
+def test_a_stream_that_breaks_after_the_guard_has_moved_the_message(
+    person: Person, backends: Backends, wrong: str, value: object, sentence: str
+) -> None:
+    setattr(backends.ollama_behaviour, wrong, value)
+    backends.ollama_behaviour.seconds_per_piece = 0.05
+    person.new_chat("demo-cloud-pro")
+    person.say("My name is Ada Cutcanary, call me on +44 20 7946 0958.")
+    person.sees("Kept local: demo-small:3b")
+    expect_only(person, sentence)
+    person.sees(re.compile(r"^\[Demo"))
 
 
 def test_a_cloud_stream_that_is_cut(person: Person, backends: Backends) -> None:

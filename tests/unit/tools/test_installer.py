@@ -12,6 +12,7 @@ from installer.__main__ import app
 from installer.client import InstallError, OpenWebUIClient
 from installer.install import PRESETS, ROUTES, install, install_presets, read_json, set_valves
 from installer.up import connect_backends
+from rightsize.routing import Route
 
 
 class FakeOpenWebUI:
@@ -182,6 +183,10 @@ def test_bad_valves_are_one_sentence(arguments: list[str], words: str) -> None:
     assert run.exit_code == 1
     assert words in run.output
     assert "Traceback" not in run.output
+
+
+def test_the_installer_knows_every_route() -> None:
+    assert tuple(Route) == ROUTES
 
 
 def test_the_presets_are_importable_and_rest_on_the_manifold() -> None:

@@ -1,19 +1,37 @@
 """Passing a streamed answer on."""
 
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
+import pytest
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
 from rightsize.catalogue import Backend
-from rightsize.locality import Location
 from rightsize.routing import Decision
-from rightsize_webui.answer import relay
-from tests.unit.core.build import CLOUD, SMALL
-from tests.unit.webui.host import HELLO, run, sse
+from rightsize_webui.answer import ask, relay, relay_ollama
+from tests.unit.core.build import SMALL
+from tests.unit.webui.host import HELLO, FakeHost, body, run, sse
+
+OLLAMA_HELLO = [b'{"message": {"content": "Hello"}, "done": false}', b'{"message": {"content": ""}, "done": true}']
 
 
-def test_stopping_closes_the_backends_stream() -> None:
+async def stream(lines: list[bytes], error: Exception | None = None) -> AsyncIterator[bytes | str]:
+    for line in lines:
+        yield line
+    if error:
+        raise error
+
+
+def whole(answer: AsyncIterator[bytes | str]) -> str:
+    async def read() -> str:
+        return "".join([part if isinstance(part, str) else part.decode() async for part in answer])
+
+    return str(run(read()))
+
+
+def test_stopping_closes_the_backends_stream_and_connection() -> None:
     closed = []
 
     async def endless() -> AsyncIterator[bytes]:
@@ -27,46 +45,50 @@ def test_stopping_closes_the_backends_stream() -> None:
         closed.append("connection")
 
     async def stop_after_two() -> None:
-        response = StreamingResponse(endless(), background=BackgroundTask(clean_up))
-        answer = relay(response, Decision(SMALL, ()))
+        host = FakeHost()
+        host.response = StreamingResponse(endless(), background=BackgroundTask(clean_up))
+        response: Any = await ask(host, None, body("hello"), {}, None, Decision(SMALL, ()))
         for _ in range(2):
-            await anext(answer)
-        await answer.aclose()  # type: ignore[attr-defined]
+            await anext(response.body_iterator)
+        await response.body_iterator.aclose()
 
     run(stop_after_two())
     assert closed == ["stream", "connection"]
 
 
-def answer_of(lines: list[bytes], decision: Decision) -> str:
-    async def stream() -> AsyncIterator[bytes]:
-        for line in lines:
-            yield line
-
-    async def whole() -> str:
-        parts = [part async for part in relay(StreamingResponse(stream()), decision)]
-        return "".join(part if isinstance(part, str) else part.decode() for part in parts)
-
-    return str(run(whole()))
-
-
 def test_done_is_the_word_of_an_openai_server_but_not_of_ollama() -> None:
     lines = sse({"choices": [{"delta": {"content": "Hi"}}]}, "[DONE]")
-    assert CLOUD.backend is Backend.OPENAI
-    assert CLOUD.location is Location.CLOUD
-    assert "cut off" not in answer_of(lines, Decision(CLOUD, ()))
-    assert "cut off" in answer_of(lines, Decision(SMALL, ()))
+    assert "cut off" not in whole(relay(stream(lines), "m", Backend.OPENAI))
+    assert "cut off" in whole(relay(stream(lines), "m", Backend.OLLAMA))
 
 
 def test_an_exception_in_the_stream_ends_it_with_a_sentence() -> None:
-    async def broken() -> AsyncIterator[bytes]:
-        yield HELLO[0]
-        raise ConnectionResetError("secret")
+    answer = whole(relay(stream(HELLO[:1], ConnectionResetError("secret")), "m", Backend.OPENAI))
+    assert answer.startswith(HELLO[0].decode())
+    assert "The answer from m was cut off" in answer
+    assert "secret" not in answer
+    assert answer.endswith("data: [DONE]\n\n")
 
-    async def whole() -> list[bytes | str]:
-        return [part async for part in relay(StreamingResponse(broken()), Decision(SMALL, ()))]
 
-    parts = run(whole())
-    assert parts[0] == HELLO[0]
-    assert "was cut off" in parts[1]
-    assert "secret" not in parts[1]
-    assert parts[2] == "data: [DONE]\n\n"
+def test_ollamas_own_stream_is_passed_on_unchanged() -> None:
+    assert whole(relay_ollama(stream(OLLAMA_HELLO), "m")) == b"".join(OLLAMA_HELLO).decode()
+
+
+@pytest.mark.parametrize(
+    ("lines", "error", "sentence"),
+    [
+        (OLLAMA_HELLO[:1], None, "The answer from m was cut off before its end"),
+        (OLLAMA_HELLO[:1], ConnectionResetError("secret"), "The answer from m was cut off before its end"),
+        ([OLLAMA_HELLO[0], b'{"error": "runner died"}'], None, "m could not answer (runner died)"),
+        ([OLLAMA_HELLO[0], b"[]", b"{"], None, "The answer from m was cut off before its end"),
+    ],
+)
+def test_ollamas_own_stream_ends_with_a_sentence_when_it_breaks(
+    lines: list[bytes], error: Exception | None, sentence: str
+) -> None:
+    answer = whole(relay_ollama(stream(lines, error), "m"))
+    assert answer.startswith(OLLAMA_HELLO[0].decode())
+    last = json.loads(answer[answer.rindex('{"model"') :])
+    assert last["done"]
+    assert sentence in last["message"]["content"]
+    assert "secret" not in answer

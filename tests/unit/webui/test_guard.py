@@ -1,15 +1,17 @@
 """The privacy guard: whatever model was selected, personal data goes to a local one or nowhere."""
 
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.responses import StreamingResponse
 
 from filters.privacy_guard import Filter
 from rightsize.errors import BackendFailed, GuardNotInPlace, InvalidValve, PersonalDataBlocked, UnexpectedFailure
 from rightsize_webui.egress import KEPT_LOCAL
 from tests.unit.core.build import openai_entry
-from tests.unit.webui.host import CLOUD, LARGE, PRIVATE, SMALL, USER, FakeHost, Status, body, run
+from tests.unit.webui.host import CLOUD, LARGE, PRIVATE, SMALL, USER, FakeHost, Status, body, read, run
 
 
 @pytest.fixture
@@ -154,6 +156,24 @@ def test_a_moved_request_that_fails_names_the_local_model(
     Filter(host)
     with pytest.raises(error, match="connection refused"):
         send(host, "ollama", {**body(PRIVATE, SMALL), "metadata": metadata})
+
+
+@pytest.mark.parametrize(("sender", "model"), [("ollama", SMALL), ("openai", "local-vllm")])
+def test_a_moved_request_whose_answer_breaks_off_says_so(host: FakeHost, sender: str, model: str) -> None:
+    async def cut() -> AsyncIterator[bytes]:
+        yield b"{}"
+
+    async def sends(**_: Any) -> StreamingResponse:
+        return StreamingResponse(cut())
+
+    async def whole() -> str:
+        send = getattr(host.chat, f"generate_{sender}_chat_completion")
+        form = {**body("hello", model), "metadata": {KEPT_LOCAL: sender}}
+        return await read(await send(request=None, form_data=form, user=None))
+
+    setattr(host.chat, f"generate_{sender}_chat_completion", sends)
+    Filter(host)
+    assert f"The answer from {model} was cut off" in run(whole())
 
 
 def test_a_guard_that_is_switched_off_lets_everything_through(host: FakeHost) -> None:
