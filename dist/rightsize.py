@@ -18,6 +18,7 @@ import math
 import re
 import time
 import traceback
+import unicodedata
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -587,6 +588,8 @@ BYTES_PER_TOKEN = 4
 ANSWER_TOKENS = 1024
 
 _ATTACHMENT_TYPES = {"image_url": "image", "input_image": "image", "image": "image"}
+# RFC 2397. What merely begins with "data:" is text.
+_BASE64_DATA = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=_-]*")
 _TEXT_TYPES = {"text", "input_text", "output_text"}
 # Keys whose values are names of the protocol, never a user's words.
 _PROTOCOL_KEYS = frozenset({"role", "type", "id", "tool_call_id", "call_id", "index", "status", "model"})
@@ -644,7 +647,7 @@ class ChatRequest:
 def _strings(value: Any, key: str = "") -> Iterator[str]:
     """Every string inside a message, except protocol names and base64 data."""
     if isinstance(value, str):
-        if key not in _PROTOCOL_KEYS and not value.startswith("data:"):
+        if key not in _PROTOCOL_KEYS and not _BASE64_DATA.fullmatch(value):
             yield value
     elif isinstance(value, Mapping):
         for inner_key, inner in value.items():
@@ -711,7 +714,14 @@ _NEXT_WORD = rf"\s{{1,8}}{_PARTICLES}(?:[A-Z]\.\s{{0,8}})?{_WORD}"
 _PERSON = rf"(?-i:{_WORD}(?:{_NEXT_WORD}){{0,3}})"
 _FULL_NAME = rf"(?-i:{_WORD}{_NEXT_WORD})"
 
-_TITLE = r"(?:mr|mrs|ms|miss|mx|herr|frau|madame|monsieur|se[nñ]or|se[nñ]ora)"
+# Names in scripts without capitals: Chinese, Japanese, Korean, Hebrew, Arabic, Devanagari.
+_UNCASED = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u05d0-\u05ea\u0620-\u064a\u0900-\u097f]{2,20}"
+
+_INTRODUCTION = (
+    r"(?:i(?:['’]m|\s+am)\s+called|ich\s+hei(?:ß|ss)e|mein\s+name\s+ist|je\s+m['’]appelle|mon\s+nom\s+est|me\s+llamo|"
+    r"mi\s+nombre\s+es|mi\s+chiamo|ik\s+heet|o\s+meu\s+nome\s+é|jeg\s+heter|jag\s+heter|nazywam\s+się)"
+)
+_TITLE = r"(?:mr|mrs|ms|miss|mx|dr|prof|herr|frau|madame|monsieur|se[nñ]or|se[nñ]ora)"
 _RELATION = (
     r"(?:client|customer|employee|applicant|candidate|tenant|claimant|defendant|colleague|neighbou?r|husband|wife|son|"
     r"daughter|mother|father|sister|brother|boyfriend|girlfriend|boss|manager|doctor|friend)"
@@ -723,7 +733,10 @@ _BELONGING = r"(?:phone|number|address|e-?mail|salary|diagnosis|medical|birthday
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
-        rf"\bname(?:['’]s|\s+is|\s*:)\s+(?P<name>{_PERSON})",
+        rf"\bname(?:['’]s|\s+is|\s*:)\s+(?P<name>{_PERSON}|{_UNCASED})",
+        # Whoever introduces themselves need not write capitals.
+        r"\bmy\s+name(?:['’]s|\s+is)\s+(?P<name>[^\W\d_]{2,40})",
+        rf"(?:\b{_INTRODUCTION}\s+|姓名\s*[:：]?\s*|我叫|私の名前は)(?P<name>{_PERSON}|{_UNCASED})",
         rf"\b(?:i\s+am|i['’]m)\s+(?P<name>{_FULL_NAME})",
         rf"\b{_TITLE}\b\.?\s+(?P<name>{_PERSON})",
         rf"\b(?:my|our|his|her|their|your|the)\s+{_RELATION}\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
@@ -820,6 +833,8 @@ _NOT_PHONE = re.compile(
 _CARD = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w])")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b", re.IGNORECASE)
 _IP = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
+# Global unicast IPv6 addresses lie in 2000::/3 (RFC 4291, section 2.4).
+_IP_VERSION_6 = re.compile(r"(?<![\w:])[23][0-9a-f]{1,3}(?::[0-9a-f]{0,4}){3,7}(?![\w:])", re.IGNORECASE)
 _BIRTH = re.compile(
     r"\b(?:born(?:\s+on)?|date\s+of\s+birth|birth\s*date|d\.?o\.?b\.?|birthday|geboren(?:\s+am)?|n[ée]e?\s+le)\b"
     r"[\s:is]{0,6}(?:\d{1,4}[-./ ]\d{1,2}[-./ ]\d{1,4}|\d{1,2}(?:st|nd|rd|th)?\.?\s+[^\W\d]{3,12}\s+\d{4}"
@@ -828,7 +843,7 @@ _BIRTH = re.compile(
 )
 _STREET = re.compile(
     r"\b\d{1,5}[a-z]?\s+(?:[A-ZÀ-Þ][\w'’.-]*\s+){1,4}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|"
-    r"square|terrace|place|way|close|crescent)\b(?=\.?\s*(?:,|\n|$|in\b|apt|flat|#|\.|;))"
+    r"square|terrace|place|way|close|crescent)\b(?=(?:\s+[ns]?[ew]|\s+[ns])?\.?\s*(?:,|\n|$|in\b|apt|flat|#|\.|;))"
     r"|\b(?:[A-ZÀ-Þ][\w'’-]*(?:straße|strasse|str\.|weg|gasse|platz|allee|gade|vej|gatan|straat|laan))\s+\d{1,4}\b"
     r"|\b\d{1,4},?\s+(?:rue|avenue|boulevard|place|chemin)\s+(?:de\s+|du\s+|des\s+|la\s+|le\s+|l['’])*[A-ZÀ-Þ]\w+"
     r"|\b(?:calle|via|avenida|rua)\s+[A-ZÀ-Þ]\w+(?:\s+\w+){0,3},?\s+\d{1,4}\b",
@@ -937,14 +952,21 @@ def _has_national_id(text: str) -> bool:
 
 
 def _has_ip_address(text: str) -> bool:
-    for match in _candidates(_IP, text):
+    def is_global(written: str) -> bool:
         try:
-            # Version numbers look like addresses; those with a first part below 5 are mostly versions.
-            if ipaddress.ip_address(match[0]).is_global and int(match[0].split(".")[0]) >= 5:
-                return True
+            return ipaddress.ip_address(written).is_global
         except ValueError:
-            continue
-    return False
+            return False
+
+    # Version numbers look like addresses; those with a first part below 5 are mostly versions.
+    if any(is_global(match[0]) and int(match[0].split(".")[0]) >= 5 for match in _candidates(_IP, text)):
+        return True
+    return any(is_global(match[0]) for match in _candidates(_IP_VERSION_6, text))
+
+
+def _readable(text: str) -> str:
+    """The text as it looks: full-width digits as digits, and no invisible characters between them."""
+    return re.sub(r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]", "", unicodedata.normalize("NFKC", text))
 
 
 def _detect(text: str, regions: tuple[str, ...]) -> Iterator[Kind]:
@@ -987,7 +1009,7 @@ class PersonalDataDetector:
         if key not in self._seen:
             if len(self._seen) >= self._memory:
                 self._seen.pop(next(iter(self._seen)))
-            self._seen[key] = tuple(_detect(text, regions))
+            self._seen[key] = tuple(_detect(_readable(text), regions))
         return self._seen[key]
 
     def scan(self, request: ChatRequest, settings: PrivacySettings) -> Findings:

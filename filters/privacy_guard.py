@@ -102,7 +102,7 @@ class Filter:
             if not self._in_place:
                 raise GuardNotInPlace
             user = await self._host.user(user_fields)
-            decision = await self._local_decision(request, body, user, str(metadata.get("base_user_prompt") or ""))
+            decision = await self._local_decision(request, body, user, metadata)
             if decision is None:
                 return body
             metadata[KEPT_LOCAL] = decision.model.backend.value
@@ -130,7 +130,12 @@ class Filter:
         return shaped
 
     async def _local_decision(
-        self, request: Any, body: Mapping[str, Any], user: Any, typed: str = "", only_ollama: bool = False
+        self,
+        request: Any,
+        body: Mapping[str, Any],
+        user: Any,
+        metadata: Mapping[str, Any],
+        only_ollama: bool = False,
     ) -> Decision | None:
         """Which local model must take a request, or None if it may go where it was going.
 
@@ -141,14 +146,18 @@ class Filter:
         model_id = str(body.get("model", ""))
         if await self._discovery.keeps_personal_data_local(request, model_id, user, settings):
             return None
-        chat = read_request(body, typed)
+        # Open WebUI puts a preset's system prompt, the user's name and email filled in, into the request as it leaves.
+        prompt = await self._host.preset_system_prompt(model_id, metadata, user)
+        messages = [{"role": "system", "content": prompt}, *(body.get("messages") or [])]
+        chat = read_request({**body, "messages": messages}, str(metadata.get("base_user_prompt") or ""))
         findings = await self._detection.scan(chat, privacy)
         if not findings:
             return None
         catalogue = await self._discovery.catalogue(request, user, settings)
         if only_ollama:
             catalogue = Catalogue(tuple(model for model in catalogue.models if model.backend is Backend.OLLAMA))
-        return decide(Route.LOCAL, chat, findings, catalogue, settings, asked_context_window(body))
+        route = Route.SMALL if metadata.get("task") else Route.LOCAL
+        return decide(route, chat, findings, catalogue, settings, asked_context_window(body))
 
     async def _check_before_sending(
         self, request: Any, form_data: dict[str, Any], user: Any, only_ollama: bool
@@ -161,7 +170,8 @@ class Filter:
         if not await self._host.is_switched_on(self._id):
             return None
         try:
-            decision = await self._local_decision(request, form_data, user, only_ollama=only_ollama)
+            metadata = form_data.get("metadata") or {}
+            decision = await self._local_decision(request, form_data, user, metadata, only_ollama)
         except Exception as error:
             raise as_rightsize_error(error) from None
         return decision.model if decision else None

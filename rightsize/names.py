@@ -14,7 +14,14 @@ _NEXT_WORD = rf"\s{{1,8}}{_PARTICLES}(?:[A-Z]\.\s{{0,8}})?{_WORD}"
 _PERSON = rf"(?-i:{_WORD}(?:{_NEXT_WORD}){{0,3}})"
 _FULL_NAME = rf"(?-i:{_WORD}{_NEXT_WORD})"
 
-_TITLE = r"(?:mr|mrs|ms|miss|mx|herr|frau|madame|monsieur|se[nñ]or|se[nñ]ora)"
+# Names in scripts without capitals: Chinese, Japanese, Korean, Hebrew, Arabic, Devanagari.
+_UNCASED = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u05d0-\u05ea\u0620-\u064a\u0900-\u097f]{2,20}"
+
+_INTRODUCTION = (
+    r"(?:i(?:['’]m|\s+am)\s+called|ich\s+hei(?:ß|ss)e|mein\s+name\s+ist|je\s+m['’]appelle|mon\s+nom\s+est|me\s+llamo|"
+    r"mi\s+nombre\s+es|mi\s+chiamo|ik\s+heet|o\s+meu\s+nome\s+é|jeg\s+heter|jag\s+heter|nazywam\s+się)"
+)
+_TITLE = r"(?:mr|mrs|ms|miss|mx|dr|prof|herr|frau|madame|monsieur|se[nñ]or|se[nñ]ora)"
 _RELATION = (
     r"(?:client|customer|employee|applicant|candidate|tenant|claimant|defendant|colleague|neighbou?r|husband|wife|son|"
     r"daughter|mother|father|sister|brother|boyfriend|girlfriend|boss|manager|doctor|friend)"
@@ -26,7 +33,10 @@ _BELONGING = r"(?:phone|number|address|e-?mail|salary|diagnosis|medical|birthday
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
-        rf"\bname(?:['’]s|\s+is|\s*:)\s+(?P<name>{_PERSON})",
+        rf"\bname(?:['’]s|\s+is|\s*:)\s+(?P<name>{_PERSON}|{_UNCASED})",
+        # Whoever introduces themselves need not write capitals.
+        r"\bmy\s+name(?:['’]s|\s+is)\s+(?P<name>[^\W\d_]{2,40})",
+        rf"(?:\b{_INTRODUCTION}\s+|姓名\s*[:：]?\s*|我叫|私の名前は)(?P<name>{_PERSON}|{_UNCASED})",
         rf"\b(?:i\s+am|i['’]m)\s+(?P<name>{_FULL_NAME})",
         rf"\b{_TITLE}\b\.?\s+(?P<name>{_PERSON})",
         rf"\b(?:my|our|his|her|their|your|the)\s+{_RELATION}\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -73,6 +74,8 @@ _NOT_PHONE = re.compile(
 _CARD = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w])")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b", re.IGNORECASE)
 _IP = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
+# Global unicast IPv6 addresses lie in 2000::/3 (RFC 4291, section 2.4).
+_IP_VERSION_6 = re.compile(r"(?<![\w:])[23][0-9a-f]{1,3}(?::[0-9a-f]{0,4}){3,7}(?![\w:])", re.IGNORECASE)
 _BIRTH = re.compile(
     r"\b(?:born(?:\s+on)?|date\s+of\s+birth|birth\s*date|d\.?o\.?b\.?|birthday|geboren(?:\s+am)?|n[ée]e?\s+le)\b"
     r"[\s:is]{0,6}(?:\d{1,4}[-./ ]\d{1,2}[-./ ]\d{1,4}|\d{1,2}(?:st|nd|rd|th)?\.?\s+[^\W\d]{3,12}\s+\d{4}"
@@ -81,7 +84,7 @@ _BIRTH = re.compile(
 )
 _STREET = re.compile(
     r"\b\d{1,5}[a-z]?\s+(?:[A-ZÀ-Þ][\w'’.-]*\s+){1,4}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|"
-    r"square|terrace|place|way|close|crescent)\b(?=\.?\s*(?:,|\n|$|in\b|apt|flat|#|\.|;))"
+    r"square|terrace|place|way|close|crescent)\b(?=(?:\s+[ns]?[ew]|\s+[ns])?\.?\s*(?:,|\n|$|in\b|apt|flat|#|\.|;))"
     r"|\b(?:[A-ZÀ-Þ][\w'’-]*(?:straße|strasse|str\.|weg|gasse|platz|allee|gade|vej|gatan|straat|laan))\s+\d{1,4}\b"
     r"|\b\d{1,4},?\s+(?:rue|avenue|boulevard|place|chemin)\s+(?:de\s+|du\s+|des\s+|la\s+|le\s+|l['’])*[A-ZÀ-Þ]\w+"
     r"|\b(?:calle|via|avenida|rua)\s+[A-ZÀ-Þ]\w+(?:\s+\w+){0,3},?\s+\d{1,4}\b",
@@ -190,14 +193,21 @@ def _has_national_id(text: str) -> bool:
 
 
 def _has_ip_address(text: str) -> bool:
-    for match in _candidates(_IP, text):
+    def is_global(written: str) -> bool:
         try:
-            # Version numbers look like addresses; those with a first part below 5 are mostly versions.
-            if ipaddress.ip_address(match[0]).is_global and int(match[0].split(".")[0]) >= 5:
-                return True
+            return ipaddress.ip_address(written).is_global
         except ValueError:
-            continue
-    return False
+            return False
+
+    # Version numbers look like addresses; those with a first part below 5 are mostly versions.
+    if any(is_global(match[0]) and int(match[0].split(".")[0]) >= 5 for match in _candidates(_IP, text)):
+        return True
+    return any(is_global(match[0]) for match in _candidates(_IP_VERSION_6, text))
+
+
+def _readable(text: str) -> str:
+    """The text as it looks: full-width digits as digits, and no invisible characters between them."""
+    return re.sub(r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]", "", unicodedata.normalize("NFKC", text))
 
 
 def _detect(text: str, regions: tuple[str, ...]) -> Iterator[Kind]:
@@ -240,7 +250,7 @@ class PersonalDataDetector:
         if key not in self._seen:
             if len(self._seen) >= self._memory:
                 self._seen.pop(next(iter(self._seen)))
-            self._seen[key] = tuple(_detect(text, regions))
+            self._seen[key] = tuple(_detect(_readable(text), regions))
         return self._seen[key]
 
     def scan(self, request: ChatRequest, settings: PrivacySettings) -> Findings:

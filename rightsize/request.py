@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ BYTES_PER_TOKEN = 4
 ANSWER_TOKENS = 1024
 
 _ATTACHMENT_TYPES = {"image_url": "image", "input_image": "image", "image": "image"}
+# RFC 2397. What merely begins with "data:" is text.
+_BASE64_DATA = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=_-]*")
 _TEXT_TYPES = {"text", "input_text", "output_text"}
 # Keys whose values are names of the protocol, never a user's words.
 _PROTOCOL_KEYS = frozenset({"role", "type", "id", "tool_call_id", "call_id", "index", "status", "model"})
@@ -72,7 +75,7 @@ class ChatRequest:
 def _strings(value: Any, key: str = "") -> Iterator[str]:
     """Every string inside a message, except protocol names and base64 data."""
     if isinstance(value, str):
-        if key not in _PROTOCOL_KEYS and not value.startswith("data:"):
+        if key not in _PROTOCOL_KEYS and not _BASE64_DATA.fullmatch(value):
             yield value
     elif isinstance(value, Mapping):
         for inner_key, inner in value.items():

@@ -9,6 +9,7 @@ from installer.client import OpenWebUIClient
 from tests.e2e.api import add_model, answer
 from tests.e2e.browser import Person
 from tests.e2e.conftest import Backends, Installed
+from tests.servers import EMAIL
 
 CLOUD = "demo-cloud-pro"
 
@@ -120,6 +121,13 @@ def test_a_tools_result_stays_local(person: Person, backends: Backends, admin: O
     person.sees(re.compile("This is demo-small:3b.*A tool answered: .*Toolcanary"))
     assert "look_up_customer for number 7" in backends.sent_to_cloud()
     expect_local_only(backends, "Toolcanary")
+
+
+def test_a_system_prompt_with_the_users_email_stays_local(admin: OpenWebUIClient, backends: Backends) -> None:
+    prompt = {"system": "You are talking to Ada Promptcanary, {{USER_EMAIL}}."}
+    add_model(admin, "cloud-prompt", CLOUD, params=prompt)
+    assert "This is demo-small:3b" in answer(admin, "cloud-prompt", "How far is the moon?")
+    expect_local_only(backends, "Promptcanary", EMAIL)
 
 
 def test_a_memory_stays_local(admin: OpenWebUIClient, backends: Backends) -> None:

@@ -49,6 +49,14 @@ def test_every_string_of_a_message_is_read_for_personal_data() -> None:
     assert "call_1" not in strings
 
 
+def test_only_base64_data_is_passed_over() -> None:
+    url = "data:image/png;base64,iVBORw0KGgo="
+    parts = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": f"{url} is my photo"}]
+    messages = [{"role": "user", "content": parts}, {"role": "user", "content": "data: call +44 20 7946 0958"}]
+    strings = [text for message in read_request({"messages": messages}).messages for text in message.strings]
+    assert strings == [f"{url} is my photo", "data: call +44 20 7946 0958"]
+
+
 def test_tools_on_offer_are_seen() -> None:
     assert chat("x", tools=[{"type": "function"}]).offers_tools
     assert not chat("x", tools=[]).offers_tools

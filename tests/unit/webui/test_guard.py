@@ -11,7 +11,7 @@ from filters.privacy_guard import Filter
 from rightsize.errors import BackendFailed, GuardNotInPlace, InvalidValve, PersonalDataBlocked, UnexpectedFailure
 from rightsize_webui.egress import KEPT_LOCAL
 from tests.unit.core.build import openai_entry
-from tests.unit.webui.host import CLOUD, LARGE, PRIVATE, SMALL, USER, FakeHost, Status, body, read, run
+from tests.unit.webui.host import CLOUD, HARD, LARGE, PRIVATE, SMALL, USER, FakeHost, Status, body, read, run
 
 
 @pytest.fixture
@@ -74,6 +74,20 @@ def test_a_retrieved_document_is_seen_before_the_model_call(host: FakeHost) -> N
     moved = before_call(guard, form, metadata)
     assert moved["model"] == SMALL
     assert moved["options"]["temperature"] == 0.2
+
+
+def test_a_preset_whose_system_prompt_names_the_user_is_moved(host: FakeHost) -> None:
+    host.known["mine"] = {"id": "mine", "preset": True, "info": {"base_model_id": CLOUD}}
+    host.system_prompts["mine"] = "The user's name is Ada Lovelace, ada@example.org."
+    status = Status()
+    assert inlet(Filter(host), body("What time zone is Tokyo in?", "mine"), status)["model"] == SMALL
+    assert status.lines[0].endswith("for a name and an email address.")
+
+
+def test_background_work_is_moved_to_the_small_model(host: FakeHost) -> None:
+    Filter(host)
+    form = {**body(f"{HARD} {PRIVATE}", CLOUD), "metadata": {"task": "title_generation"}}
+    assert send(host, "openai", form)[1]["model"] == SMALL
 
 
 def test_a_preset_that_was_overruled_keeps_its_system_prompt(host: FakeHost) -> None:
