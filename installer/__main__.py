@@ -22,6 +22,10 @@ def install_command(
     url: Annotated[str, typer.Option(envvar="OPEN_WEBUI_URL", help="Where Open WebUI is.")] = "http://127.0.0.1:8080",
     email: Annotated[str, typer.Option(envvar="OPEN_WEBUI_EMAIL", help="An administrator's email.")] = "",
     password: Annotated[str, typer.Option(envvar="OPEN_WEBUI_PASSWORD", help="The administrator's password.")] = "",
+    api_key: Annotated[
+        str,
+        typer.Option(envvar="OPEN_WEBUI_API_KEY", help="An administrator's API key, instead of email and password."),
+    ] = "",
     valves: Annotated[
         str, typer.Option(envvar="RIGHTSIZE_VALVES", help='Valves by function, as JSON: {"rightsize": {...}}.')
     ] = "",
@@ -33,7 +37,10 @@ def install_command(
     try:
         wanted = read_json(valves_file) if valves_file else json.loads(valves or "{}")
         client.wait_until_up(wait)
-        client.sign_in(email, password)
+        if api_key:
+            client.use_api_key(api_key)
+        else:
+            client.sign_in(email, password)
         for line in install(client, wanted):
             console.print(f"  {line}")
         console.print("[bold green]Rightsize is installed.[/]")

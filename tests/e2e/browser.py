@@ -22,6 +22,8 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 ANSWER_MILLISECONDS = 30_000
+# A machine with few cores runs the server, the doubles and the browser at once.
+expect.set_options(timeout=15_000)
 
 
 class Person:
