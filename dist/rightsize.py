@@ -1029,35 +1029,90 @@ class PersonalDataDetector:
             kinds.add(Kind.NOT_CHECKED)
         return Findings().merged_with(kinds)
 
-# ---- rightsize/signals.py ------------------------------------------------------------------------
-# How hard a request is, read from its words. Every point given carries the reason shown to the user.
+# ---- rightsize/traits.py -------------------------------------------------------------------------
+# The words that show what a request asks for, in English, German, French, Spanish and Chinese.
 
-_CODE = re.compile(
-    r"```|\b(?:def|class|import|return|async|await|SELECT|INSERT|public\s+static|#include|console\.log|fn\s+\w+\()\b|"
-    r"\b(?:refactor|debug|traceback|stack\s+trace|segfault|unit\s+tests?|regex|algorithm|compile[rs]?|sql\s+query|docker|"
-    r"kubernetes|concurren\w+|race\s+condition|function\s+that|script\s+that|implement)\b",
-    re.IGNORECASE,
+def _words(*groups: str, flags: int = re.IGNORECASE) -> re.Pattern[str]:
+    """A pattern that finds any of the words; those of scripts without spaces stand anywhere in a sentence."""
+    spaced = "|".join(word for group in groups for word in group.split() if word.isascii() or _is_latin(word))
+    unspaced = "|".join(
+        word for group in groups for word in group.split() if not word.isascii() and not _is_latin(word)
+    )
+    return re.compile(rf"\b({spaced})\b" + (f"|({unspaced})" if unspaced else ""), flags)
+
+
+def _is_latin(word: str) -> bool:
+    # Latin letters with their accents end with U+024F; Chinese begins far above.
+    return all(ord(letter) < 0x250 for letter in word)
+
+
+# Program text, by its form: "class" and "return" alone are everyday words.
+# Runs are bounded, or a megabyte made for the purpose would hold up the chat.
+CODE_FORM = re.compile(
+    r"```|^[ \t]*(?:def|class)[ \t]+\w+[ \t]?[(:{]|"
+    r"^[ \t]*(?:import[ \t]+\w+|from[ \t]+[\w.]+[ \t]+import\b|#include\b)|"
+    r"\b(?:function\s?\w{0,40}\(|console\.log|public\s+static|SELECT\s.{1,200}?\sFROM\b|INSERT\s+INTO\b)|"
+    r"=>[ \t]?\{|\)[ \t]?\{[ \t]?$",
+    re.MULTILINE,
 )
-_MATHS = re.compile(
-    r"\b(?:prove|proof|theorem|lemma|integral|derivative|differential\s+equation|eigen\w+|matrix|converge\w*|induction|"
-    r"probability|bayes\w*|optimi[sz]ation|asymptotic|irrational|polynomial|combinatori\w+)\b|\\frac|\\int|\\sum|[∑∫√≤≥∀∃]",
-    re.IGNORECASE,
+# In these lists a dot stands for any one character, a space inside a term above all.
+CODE = _words(
+    r"refactor\w* debug\w* traceback stack.trace segfault segmentation.fault unit.tests? regex\w* algorithms? sql",
+    r"compil(?:e|er|es|ing) docker\w* kubernetes concurren\w+ race.conditions? lock-free memory.leaks? implement\w*",
+    r"distributed microservices? scalab\w+ fault-toleran\w+ multi-region code.?base source.code pull.request",
+    r"api.endpoints? implementier\w* programmier\w* quellcode implémente\w* déboguer algorithme implementa\w*",
+    r"programar algoritmo 代码 程序 函数 算法 实现",
 )
-_REASONING = re.compile(
-    r"\b(analy[sz]e|compare|contrast|evaluate|assess|critique|design|architect\w*|trade-?offs?|strateg\w+|justify|"
-    r"step[\s-]by[\s-]step|reason\w*\s+through|derive|plan|diagnose|pros\s+and\s+cons|root\s+cause|in\s+depth|in\s+detail|"
-    r"comprehensive\w*|rigorous\w*|thorough\w*|research|synthesi[sz]e|argue)\b",
-    re.IGNORECASE,
-)
-_STEP = re.compile(r"^[ \t]*(?:\d+[.)]|[-*•])[ \t]+\S", re.MULTILINE)
-_CONSTRAINT = re.compile(
-    r"\b(?:must(?:\s+not)?|should|at\s+least|at\s+most|exactly|without|ensure|only\s+if)\b", re.IGNORECASE
-)
-_WRITING = re.compile(
-    r"\b(?:write|draft|compose|rewrite|summari[sz]e)\b.{0,40}\b(?:essay|article|report|story|proposal|speech|chapter|blog|"
-    r"paper|documentation|letter)\b",
+# Something is to be made or mended, and it is a piece of software.
+CODE_TASK = re.compile(
+    r"\b(?:write|fix|build|create|make|optimi[sz]e|review|port|convert|add|schreib\w*|écri\w*|escrib\w*)\b.{0,60}?"
+    r"\b(?:code|scripts?|programs?|functions?|class(?:es)?|components?|query|queries|api|app|bugs?|parsers?|servers?|websites?|"
+    r"(?:java|type)?script|python|rust|java|react|css|html|sql|skript|programm|funktion|fonction|programme|función|programa)\b",
     re.IGNORECASE | re.DOTALL,
 )
+MATHS = _words(
+    r"prove[sd]? proofs? theorems? lemmas? integrals? derivatives? differential.equations? eigen\w+ matri(?:x|ces)",
+    r"converge\w* induction probabilit(?:y|ies) bayes\w* optimi[sz]ation asymptotic\w* irrational polynomials?",
+    r"combinatori\w+ equations? solve calculus linearizab\w+ beweis\w* gleichung\w* integral\w* wahrscheinlichkeit\w*",
+    r"démontre\w* équations? théorème dérivée demuestr\w* demostra\w* ecuaci\w+ teorema derivada",
+    r"证明 方程 积分 定理 概率 矩阵 求导",
+)
+MATHS_FORM = re.compile(r"\\frac|\\int|\\sum|[∑∫√≤≥∀∃]|\b[a-z]\^\d")
+# A problem told in words: at least three quantities, and a question for another.
+_QUANTITY = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*\s?(?:%|[a-zA-Z]{1,12}\b)?")
+_QUANTITY_ASKED = re.compile(
+    r"\b(?:how\s+(?:many|much|long|far|fast|old)|when\s+(?:do|does|will)|what\s+is\s+the\s+(?:total|average|probability|ratio))\b",
+    re.IGNORECASE,
+)
+REASONING = _words(
+    r"analy[sz]e[sd]? analysis compar(?:e|ed|ison) contrast evaluat(?:e|ion) assess\w* critique critical(?:ly)? design",
+    r"architect\w* trade-?offs? strateg\w+ justify step[\s-]by[\s-]step reason\w*.through derive[sd]? derivation plan",
+    r"diagnose pros.and.cons root.cause in.depth in.detail detailed comprehensive\w* rigorous\w* thorough\w* research",
+    r"synthesi[sz]e argue failure.modes? implications?",
+    r"analysier\w* vergleich\w* bewerte\w* begründ\w* ausführlich\w* entwirf entwerfe\w* herleit\w*",
+    r"schritt.für.schritt analyse[rz]? compare[rz]? évalue[rz]? justifie[rz]? conçois concevoir approfondi\w* étape.par.étape",
+    r"analiza\w* compara\w* evalúa\w* justifica\w* diseña\w* detallad\w* paso.a.paso",
+    r"分析 比较 评估 设计 推导 详细 论述 一步一步",
+)
+LONG_WRITING = re.compile(
+    r"\b(?:write|draft|compose|rewrite|summari[sz]e|schreib\w*|verfass\w*|rédige\w*|écri\w*|redacta\w*|escrib\w*)\b.{0,60}?"
+    r"\b(?:essay|article|report|story|proposal|speech|chapter|blog|paper|documentation|letter|contract|agreement|policy|guide|"
+    r"thesis|screenplay|business\s+plan|aufsatz|artikel|bericht|geschichte|rede|brief|vertrag|dissertation|rapport|histoire|"
+    r"lettre|contrat|ensayo|artículo|informe|historia|carta|contrato)\b|写一(?:篇|份|个故事)",
+    re.IGNORECASE | re.DOTALL,
+)
+LISTED_PART = re.compile(r"^[ \t]*(?:\d+[.)]|[-*•])[ \t]+\S", re.MULTILINE)
+CONDITION = re.compile(
+    r"\b(?:must(?:\s+not)?|should|at\s+least|at\s+most|exactly|without|ensure|only\s+if)\b", re.IGNORECASE
+)
+
+
+def is_word_problem(text: str) -> bool:
+    """Whether a text gives three quantities or more and asks for another."""
+    return bool(_QUANTITY_ASKED.search(text)) and sum(1 for _ in _QUANTITY.finditer(text)) >= 3
+
+# ---- rightsize/signals.py ------------------------------------------------------------------------
+# How hard a request is, read from its words. Every point given carries the reason shown to the user.
 
 # Points from which each tier is wanted. They follow from the weights below: one hard trait is medium,
 # two or three together are large, and nearly all at once are for the frontier.
@@ -1083,21 +1138,21 @@ def _score(text: str) -> tuple[int, list[str]]:
         reasons.append(reason)
 
     words = len(text.split())
-    if _CODE.search(text):
+    if CODE.search(text) or CODE_FORM.search(text) or CODE_TASK.search(text):
         add(2, "code")
-    if _MATHS.search(text):
+    if MATHS.search(text) or MATHS_FORM.search(text) or is_word_problem(text):
         add(3, "mathematics")
-    verbs = {match[1].lower() for match in _REASONING.finditer(text)}
-    if verbs:
-        add(min(1 + len(verbs), 4), "analysis")
-    if len(_STEP.findall(text)) >= 3:
+    asked_for = {match[0].lower() for match in REASONING.finditer(text)}
+    if asked_for:
+        add(min(1 + len(asked_for), 4), "analysis")
+    if len(LISTED_PART.findall(text)) >= 3:
         add(2, "several parts")
-    constraints = len(_CONSTRAINT.findall(text))
+    constraints = len(CONDITION.findall(text))
     if constraints >= 2:
         add(1 if constraints < 4 else 2, "several conditions")
     if text.count("?") >= 3:
         add(1, "several questions")
-    if _WRITING.search(text):
+    if LONG_WRITING.search(text):
         add(2, "long-form writing")
     if words > 250:
         add(2, "a long message")

@@ -1,36 +1,20 @@
 """How hard a request is, read from its words. Every point given carries the reason shown to the user."""
 
-import re
 from dataclasses import dataclass
 
 from rightsize.catalogue import Tier
 from rightsize.request import ChatRequest
-
-_CODE = re.compile(
-    r"```|\b(?:def|class|import|return|async|await|SELECT|INSERT|public\s+static|#include|console\.log|fn\s+\w+\()\b|"
-    r"\b(?:refactor|debug|traceback|stack\s+trace|segfault|unit\s+tests?|regex|algorithm|compile[rs]?|sql\s+query|docker|"
-    r"kubernetes|concurren\w+|race\s+condition|function\s+that|script\s+that|implement)\b",
-    re.IGNORECASE,
-)
-_MATHS = re.compile(
-    r"\b(?:prove|proof|theorem|lemma|integral|derivative|differential\s+equation|eigen\w+|matrix|converge\w*|induction|"
-    r"probability|bayes\w*|optimi[sz]ation|asymptotic|irrational|polynomial|combinatori\w+)\b|\\frac|\\int|\\sum|[∑∫√≤≥∀∃]",
-    re.IGNORECASE,
-)
-_REASONING = re.compile(
-    r"\b(analy[sz]e|compare|contrast|evaluate|assess|critique|design|architect\w*|trade-?offs?|strateg\w+|justify|"
-    r"step[\s-]by[\s-]step|reason\w*\s+through|derive|plan|diagnose|pros\s+and\s+cons|root\s+cause|in\s+depth|in\s+detail|"
-    r"comprehensive\w*|rigorous\w*|thorough\w*|research|synthesi[sz]e|argue)\b",
-    re.IGNORECASE,
-)
-_STEP = re.compile(r"^[ \t]*(?:\d+[.)]|[-*•])[ \t]+\S", re.MULTILINE)
-_CONSTRAINT = re.compile(
-    r"\b(?:must(?:\s+not)?|should|at\s+least|at\s+most|exactly|without|ensure|only\s+if)\b", re.IGNORECASE
-)
-_WRITING = re.compile(
-    r"\b(?:write|draft|compose|rewrite|summari[sz]e)\b.{0,40}\b(?:essay|article|report|story|proposal|speech|chapter|blog|"
-    r"paper|documentation|letter)\b",
-    re.IGNORECASE | re.DOTALL,
+from rightsize.traits import (
+    CODE,
+    CODE_FORM,
+    CODE_TASK,
+    CONDITION,
+    LISTED_PART,
+    LONG_WRITING,
+    MATHS,
+    MATHS_FORM,
+    REASONING,
+    is_word_problem,
 )
 
 # Points from which each tier is wanted. They follow from the weights below: one hard trait is medium,
@@ -57,21 +41,21 @@ def _score(text: str) -> tuple[int, list[str]]:
         reasons.append(reason)
 
     words = len(text.split())
-    if _CODE.search(text):
+    if CODE.search(text) or CODE_FORM.search(text) or CODE_TASK.search(text):
         add(2, "code")
-    if _MATHS.search(text):
+    if MATHS.search(text) or MATHS_FORM.search(text) or is_word_problem(text):
         add(3, "mathematics")
-    verbs = {match[1].lower() for match in _REASONING.finditer(text)}
-    if verbs:
-        add(min(1 + len(verbs), 4), "analysis")
-    if len(_STEP.findall(text)) >= 3:
+    asked_for = {match[0].lower() for match in REASONING.finditer(text)}
+    if asked_for:
+        add(min(1 + len(asked_for), 4), "analysis")
+    if len(LISTED_PART.findall(text)) >= 3:
         add(2, "several parts")
-    constraints = len(_CONSTRAINT.findall(text))
+    constraints = len(CONDITION.findall(text))
     if constraints >= 2:
         add(1 if constraints < 4 else 2, "several conditions")
     if text.count("?") >= 3:
         add(1, "several questions")
-    if _WRITING.search(text):
+    if LONG_WRITING.search(text):
         add(2, "long-form writing")
     if words > 250:
         add(2, "a long message")

@@ -1,5 +1,7 @@
 """How hard a request is. The texts are plain examples of their kind."""
 
+import time
+
 import pytest
 
 from rightsize.catalogue import Tier
@@ -16,6 +18,19 @@ from tests.unit.core.build import chat
         ("Write a function that reverses a list.", Tier.MEDIUM, "code"),
         ("Write a short story about a lighthouse.", Tier.MEDIUM, "long-form writing"),
         ("What is the integral of x squared?", Tier.MEDIUM, "mathematics"),
+        ("Fix this bug: my component renders twice.", Tier.MEDIUM, "code"),
+        ("```\nprint(1)\n``` What does it print?", Tier.MEDIUM, "code"),
+        ("def f(x):\n    pass", Tier.MEDIUM, "code"),
+        (
+            "I have 3 boxes with 12 apples and eat 2 apples a day. How many days do they last?",
+            Tier.MEDIUM,
+            "mathematics",
+        ),
+        ("Vergleiche die beiden Angebote ausführlich.", Tier.MEDIUM, "analysis"),
+        ("Démontre ce théorème.", Tier.MEDIUM, "mathematics"),
+        ("请证明根号二是无理数", Tier.MEDIUM, "mathematics"),
+        ("Which class does my daughter start in, and can I return her books?", Tier.SMALL, "a short, simple question"),
+        ("Who was born in 1815, 1906 or 1912?", Tier.SMALL, "a short, simple question"),
         ("Compare and evaluate Postgres and MySQL, then design a schema and implement it.", Tier.LARGE, "analysis"),
         ("", Tier.SMALL, "a short, simple question"),
     ],
@@ -42,3 +57,12 @@ def test_lists_and_conditions_count() -> None:
     signals = read_signals(chat(text))
     assert set(signals.reasons) == {"several parts", "several conditions", "several questions"}
     assert signals.points == 4
+
+
+@pytest.mark.parametrize(
+    "piece", ["SELECT ", "\n", "def a ", ") {", "1 a ", "1,", "write ", "step ", "must ", "reason", "函"]
+)
+def test_a_text_made_to_be_slow_takes_no_more_than_its_length_calls_for(piece: str) -> None:
+    started = time.monotonic()
+    read_signals(chat(piece * (500_000 // len(piece))))
+    assert time.monotonic() - started < 10
