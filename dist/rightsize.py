@@ -1032,18 +1032,16 @@ class PersonalDataDetector:
 # ---- rightsize/traits.py -------------------------------------------------------------------------
 # The words that show what a request asks for, in English, German, French, Spanish and Chinese.
 
-def _words(*groups: str, flags: int = re.IGNORECASE) -> re.Pattern[str]:
-    """A pattern that finds any of the words; those of scripts without spaces stand anywhere in a sentence."""
-    spaced = "|".join(word for group in groups for word in group.split() if word.isascii() or _is_latin(word))
-    unspaced = "|".join(
-        word for group in groups for word in group.split() if not word.isascii() and not _is_latin(word)
-    )
-    return re.compile(rf"\b({spaced})\b" + (f"|({unspaced})" if unspaced else ""), flags)
-
-
 def _is_latin(word: str) -> bool:
     # Latin letters with their accents end with U+024F; Chinese begins far above.
     return all(ord(letter) < 0x250 for letter in word)
+
+
+def _words(*groups: str) -> re.Pattern[str]:
+    """A pattern that finds any of the words; those of scripts without spaces stand anywhere in a sentence."""
+    words = [word for group in groups for word in group.split()]
+    latin = rf"\b(?:{'|'.join(filter(_is_latin, words))})\b"
+    return re.compile("|".join([latin, *(word for word in words if not _is_latin(word))]), re.IGNORECASE)
 
 
 # Program text, by its form: "class" and "return" alone are everyday words.
@@ -1090,8 +1088,8 @@ REASONING = _words(
     r"diagnose pros.and.cons root.cause in.depth in.detail detailed comprehensive\w* rigorous\w* thorough\w* research",
     r"synthesi[sz]e argue failure.modes? implications?",
     r"analysier\w* vergleich\w* bewerte\w* begründ\w* ausführlich\w* entwirf entwerfe\w* herleit\w*",
-    r"schritt.für.schritt analyse[rz]? compare[rz]? évalue[rz]? justifie[rz]? conçois concevoir approfondi\w* étape.par.étape",
-    r"analiza\w* compara\w* evalúa\w* justifica\w* diseña\w* detallad\w* paso.a.paso",
+    r"schritt.für.schritt analyse[rz]? compare[rz]? évalue[rz]? justifie[rz]? conçois concevoir approfondi\w*",
+    r"étape.par.étape analiza\w* compara\w* evalúa\w* justifica\w* diseña\w* detallad\w* paso.a.paso",
     r"分析 比较 评估 设计 推导 详细 论述 一步一步",
 )
 LONG_WRITING = re.compile(
@@ -1128,6 +1126,10 @@ class Signals:
     reasons: tuple[str, ...]
 
 
+# Characters at either end of a message in which its words are looked for: what lies between is most often pasted.
+_LOOKED_AT = 10_000
+
+
 def _score(text: str) -> tuple[int, list[str]]:
     points = 0
     reasons: list[str] = []
@@ -1138,6 +1140,8 @@ def _score(text: str) -> tuple[int, list[str]]:
         reasons.append(reason)
 
     words = len(text.split())
+    if len(text) > 2 * _LOOKED_AT:
+        text = f"{text[:_LOOKED_AT]}\n{text[-_LOOKED_AT:]}"
     if CODE.search(text) or CODE_FORM.search(text) or CODE_TASK.search(text):
         add(2, "code")
     if MATHS.search(text) or MATHS_FORM.search(text) or is_word_problem(text):

@@ -31,6 +31,10 @@ class Signals:
     reasons: tuple[str, ...]
 
 
+# Characters at either end of a message in which its words are looked for: what lies between is most often pasted.
+_LOOKED_AT = 10_000
+
+
 def _score(text: str) -> tuple[int, list[str]]:
     points = 0
     reasons: list[str] = []
@@ -41,6 +45,8 @@ def _score(text: str) -> tuple[int, list[str]]:
         reasons.append(reason)
 
     words = len(text.split())
+    if len(text) > 2 * _LOOKED_AT:
+        text = f"{text[:_LOOKED_AT]}\n{text[-_LOOKED_AT:]}"
     if CODE.search(text) or CODE_FORM.search(text) or CODE_TASK.search(text):
         add(2, "code")
     if MATHS.search(text) or MATHS_FORM.search(text) or is_word_problem(text):

@@ -22,7 +22,7 @@ from tests.unit.core.build import chat
         ("```\nprint(1)\n``` What does it print?", Tier.MEDIUM, "code"),
         ("def f(x):\n    pass", Tier.MEDIUM, "code"),
         (
-            "I have 3 boxes with 12 apples and eat 2 apples a day. How many days do they last?",
+            "I have 3 boxes of 12 apples and eat 2 a day. How many days do they last?",
             Tier.MEDIUM,
             "mathematics",
         ),
@@ -47,6 +47,12 @@ def test_a_short_follow_up_inherits_from_the_question_before() -> None:
     assert read_signals(chat("hello", "and why?")).tier is Tier.SMALL
 
 
+def test_what_is_asked_is_found_before_and_after_a_long_paste() -> None:
+    paste = "lorem ipsum " * 4_000
+    for text in (f"Prove this. {paste}", f"{paste} Prove this."):
+        assert "mathematics" in read_signals(chat(text)).reasons
+
+
 def test_long_contexts_need_more() -> None:
     assert "a long context" in read_signals(chat("word " * 5_000)).reasons
     assert "a very long context" in read_signals(chat("word " * 20_000)).reasons
@@ -59,9 +65,10 @@ def test_lists_and_conditions_count() -> None:
     assert signals.points == 4
 
 
-@pytest.mark.parametrize(
-    "piece", ["SELECT ", "\n", "def a ", ") {", "1 a ", "1,", "write ", "step ", "must ", "reason", "函"]
-)
+PIECES = ["SELECT ", "\n", "def a ", ") {", "1 a ", "1,", "write ", "step ", "must ", "reason", "函"]
+
+
+@pytest.mark.parametrize("piece", PIECES)
 def test_a_text_made_to_be_slow_takes_no_more_than_its_length_calls_for(piece: str) -> None:
     started = time.monotonic()
     read_signals(chat(piece * (500_000 // len(piece))))
