@@ -1,7 +1,7 @@
 """The installer's commands: `python -m installer install` and `python -m installer up`."""
 
-import json
 import signal
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from installer.client import InstallError, OpenWebUIClient
-from installer.install import install, read_json
+from installer.install import install, parse_json, read_json
 from installer.processes import STATE
 from installer.up import up
 
@@ -33,30 +33,25 @@ def install_command(
     wait: Annotated[float, typer.Option(help="Seconds to wait for Open WebUI to come up.")] = 300.0,
 ) -> None:
     """Put functions, valves and presets into an Open WebUI that is already there."""
-    client = OpenWebUIClient(url)
     try:
-        wanted = read_json(valves_file) if valves_file else json.loads(valves or "{}")
-        client.wait_until_up(wait)
-        if api_key:
-            client.use_api_key(api_key)
-        else:
-            client.sign_in(email, password)
-        for line in install(client, wanted):
-            console.print(f"  {line}")
+        wanted = read_json(valves_file) if valves_file else parse_json(valves or "{}", "--valves")
+        with closing(OpenWebUIClient(url)) as client:
+            client.wait_until_up(wait)
+            if api_key:
+                client.use_api_key(api_key)
+            else:
+                client.sign_in(email, password)
+            for line in install(client, wanted):
+                console.print(f"  {line}")
         console.print("[bold green]Rightsize is installed.[/]")
-    except json.JSONDecodeError as error:
-        console.print(f"[bold red]The valves are not JSON:[/] {error}")
-        raise typer.Exit(1) from error
     except InstallError as error:
         console.print(f"[bold red]Not installed:[/] {error}")
         raise typer.Exit(1) from error
-    finally:
-        client.close()
 
 
 @app.command("up")
 def up_command(
-    port: Annotated[int, typer.Option(help="Port of Open WebUI on loopback.")] = 8080,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Open WebUI on loopback.")] = 8080,
     ollama_url: Annotated[
         str, typer.Option(envvar="OLLAMA_BASE_URL", help="The Ollama to use if it answers.")
     ] = "http://127.0.0.1:11434",

@@ -1,5 +1,6 @@
 """The part of Open WebUI's HTTP API that an installation needs."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +12,21 @@ class InstallError(Exception):
     """Open WebUI refused something; the text says what to do."""
 
 
+def is_address(url: str) -> bool:
+    """Whether a URL is one of a web server."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return parsed.scheme in ("http", "https") and bool(re.fullmatch(r"[\w.:-]+", parsed.host))
+
+
 class OpenWebUIClient:
-    """An administrator's connection to one Open WebUI."""
+    """An administrator's connection to one Open WebUI. Making one raises InstallError if `url` is no address."""
 
     def __init__(self, url: str) -> None:
+        if not is_address(url):
+            raise InstallError(f"'{url}' is not an address: give one such as http://127.0.0.1:8080.")
         self._http = httpx.Client(base_url=url.rstrip("/"), timeout=60.0, trust_env=False)
         self.url = url
 

@@ -18,12 +18,20 @@ DEFAULT_PRESET = "rightsize-auto"
 EVERYONE_MAY_READ = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
 
 
+def parse_json(text: str, source: str) -> Any:
+    """Parse JSON. Raises InstallError naming its source if it is none."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InstallError(f"{source} cannot be read as JSON: {error}") from error
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file. Raises InstallError naming the file if it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InstallError(f"{path} cannot be read as JSON: {error}") from error
+        return parse_json(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise InstallError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def install_functions(client: OpenWebUIClient) -> list[str]:
@@ -49,6 +57,8 @@ def install_functions(client: OpenWebUIClient) -> list[str]:
 
 def set_valves(client: OpenWebUIClient, valves: dict[str, dict[str, Any]]) -> list[str]:
     """Set valves by function id, keeping those not named. Raises InstallError for one that is not accepted."""
+    if not isinstance(valves, dict) or not all(isinstance(values, dict) for values in valves.values()):
+        raise InstallError('The valves must be of the form {"rightsize": {"name of the valve": value}}.')
     done = []
     for function_id, values in valves.items():
         path = f"/api/v1/functions/id/{function_id}/valves"

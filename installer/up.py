@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from installer.client import InstallError, OpenWebUIClient
+from installer.client import InstallError, OpenWebUIClient, is_address
 from installer.install import install
 from installer.processes import HOST, answers, is_free, start_demo_engine, start_open_webui
 
@@ -76,6 +76,8 @@ def up(port: int, ollama_url: str, data: Path, console: Console) -> None:
 
     Raises InstallError if Open WebUI or the demo engine cannot start.
     """
+    if not is_address(ollama_url):
+        raise InstallError(f"'{ollama_url}' is not an address: give Ollama's, such as http://127.0.0.1:11434.")
     url = f"http://{HOST}:{port}"
     with ExitStack() as stack:
         found_ollama = answers(f"{ollama_url}/api/version")

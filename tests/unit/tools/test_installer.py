@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from installer.__main__ import app
-from installer.client import InstallError, OpenWebUIClient
+from installer.client import InstallError, OpenWebUIClient, is_address
 from installer.install import PRESETS, ROUTES, install, install_presets, read_json, set_valves
 from installer.up import connect_backends
 from rightsize.routing import Route
@@ -133,6 +133,19 @@ def test_a_valve_that_is_refused_is_named(fake: FakeOpenWebUI) -> None:
         set_valves(fake.client(), {"rightsize": {"tier_overrides": "x"}})
 
 
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1", "https://chat.example.org/x", "http://[::1]:8080", "http://ollama"]
+)
+def test_addresses(url: str) -> None:
+    assert is_address(url)
+
+
+@pytest.mark.parametrize("valves", [[1], {"rightsize": 1}, "x"])
+def test_valves_of_another_form_are_refused(fake: FakeOpenWebUI, valves: Any) -> None:
+    with pytest.raises(InstallError, match="must be of the form"):
+        set_valves(fake.client(), valves)
+
+
 def test_signing_in_needs_an_administrator(fake: FakeOpenWebUI) -> None:
     with pytest.raises(InstallError, match="give the email and password"):
         fake.client().sign_in("", "")
@@ -179,9 +192,15 @@ def test_an_open_webui_that_is_not_there_is_one_sentence(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--valves", "{"], "The valves are not JSON"), (["--valves-file", "missing.json"], "cannot be read as JSON")],
+    [
+        (["--valves", "{"], "--valves cannot be read as JSON"),
+        (["--valves-file", "missing.json"], "missing.json cannot be read: No such file or directory"),
+        (["--url", "http://[oops"], "'http://[oops' is not an address"),
+        (["--url", "chat.example.org"], "'chat.example.org' is not an address"),
+        (["--url", "http://localhost:port"], "'http://localhost:port' is not an address"),
+    ],
 )
-def test_bad_valves_are_one_sentence(arguments: list[str], words: str) -> None:
+def test_bad_arguments_are_one_sentence(arguments: list[str], words: str) -> None:
     run = CliRunner().invoke(app, ["install", *arguments])
     assert run.exit_code == 1
     assert words in run.output
