@@ -38,7 +38,7 @@ def install_command(
         with closing(OpenWebUIClient(url)) as client:
             client.wait_until_up(wait)
             if api_key:
-                client.use_api_key(api_key)
+                client.authorize(api_key)
             else:
                 client.sign_in(email, password)
             for line in install(client, wanted):
