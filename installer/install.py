@@ -61,6 +61,8 @@ def set_valves(client: OpenWebUIClient, valves: dict[str, dict[str, Any]]) -> li
         raise InstallError('The valves must be of the form {"rightsize": {"name of the valve": value}}.')
     done = []
     for function_id, values in valves.items():
+        if not values:
+            continue
         path = f"/api/v1/functions/id/{function_id}/valves"
         client.call("POST", f"{path}/update", json={**(client.call("GET", path) or {}), **values})
         done.append(f"valves of {function_id}: {', '.join(values)}")

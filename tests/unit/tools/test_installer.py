@@ -104,6 +104,10 @@ def test_everything_is_put_in_place(fake: FakeOpenWebUI) -> None:
     assert fake.configs["MODEL_ORDER_LIST"][0] == "rightsize-auto"
 
 
+def test_no_valves_are_no_work(fake: FakeOpenWebUI) -> None:
+    assert set_valves(fake.client(), {"rightsize": {}}) == []
+
+
 def test_installing_again_updates_functions_and_keeps_what_was_changed(fake: FakeOpenWebUI) -> None:
     client = fake.client()
     install(client, {"rightsize": {"small_up_to_billion": 4}})
