@@ -1258,8 +1258,11 @@ def _nearest(models: list[Model], wanted: Tier, settings: RoutingSettings) -> Mo
     raise NoModelAvailable("No model is available: ask an administrator to add one.")
 
 
-def _context_to_ask_for(model: Model, tokens: int, asked: int | None) -> int | None:
-    """Enough context for the request, in tokens, so that Ollama does not silently cut its beginning off."""
+def context_to_ask_for(model: Model, tokens: int, asked: int | None) -> int | None:
+    """Enough context for a request of `tokens`, so that Ollama does not silently cut its beginning off.
+
+    `asked` is what a preset asks for. Returns tokens, or None where the backend's own default does.
+    """
     if model.backend is not Backend.OLLAMA:
         return None
     needed = tokens + ANSWER_TOKENS
@@ -1274,7 +1277,9 @@ def _context_to_ask_for(model: Model, tokens: int, asked: int | None) -> int | N
 def _fit(models: list[Model], request: ChatRequest, where: str) -> list[Model]:
     """The models that can see the images and hold the whole request."""
     if request.has_images:
-        models = [model for model in models if model.capabilities.vision]
+        # Only Ollama says what its models can do; of the others, one that is not known to be blind is tried.
+        seeing = [model for model in models if model.capabilities.vision]
+        models = seeing or [model for model in models if model.capabilities.vision is None]
         if not models:
             raise NoModelAvailable(
                 f"No {where} that you may use can see images: ask an administrator to add one with vision, "
@@ -1359,7 +1364,7 @@ def decide(
         found=findings,
         kept_local=bool(findings) and for_the_frontier and not all(model.is_local for model in frontier),
         without_tools=without_tools,
-        context_window=_context_to_ask_for(model, request.tokens, asked_context),
+        context_window=context_to_ask_for(model, request.tokens, asked_context),
     )
 
 # ---- rightsize_webui/host.py ---------------------------------------------------------------------
@@ -1854,8 +1859,8 @@ SENDERS = (
 KEPT_LOCAL = "rightsize_kept_local"
 _WRAPPED = "rightsize_wrapped"
 
-# Given (request, form_data, user, only_ollama): the local model to send to instead, or None to send as asked.
-Check = Callable[[Any, dict[str, Any], Any, bool], Awaitable[Model | None]]
+# Given (request, form_data, user, only_ollama): the decision for a local model instead, or None to send as asked.
+Check = Callable[[Any, dict[str, Any], Any, bool], Awaitable[Decision | None]]
 
 
 async def _send_moved(
@@ -1881,14 +1886,17 @@ def _wrap(chat: Any, name: str, original: Any, check: Check) -> Any:
     @functools.wraps(original)
     async def checked(request: Any, form_data: dict[str, Any], user: Any, **rest: Any) -> Any:
         # Ollama's sender gets Ollama's own format and its answer is read as such: only an Ollama model can step in.
-        model = await check(request, form_data, user, name == OLLAMA_SENDER)
-        if model is None:
+        decision = await check(request, form_data, user, name == OLLAMA_SENDER)
+        if decision is None:
             if KEPT_LOCAL in (form_data.get("metadata") or {}):
                 return await _send_moved(original, name, request, form_data, user, rest)
             return await original(request=request, form_data=form_data, user=user, **rest)
+        model, context_window = decision.model, decision.context_window
         if name == OLLAMA_SENDER:
-            return await original(request=request, form_data={**form_data, "model": model.id}, user=user, **rest)
-        redirected = {**shape_parameters(form_data, model.backend, None), "model": model.id}
+            options = {**(form_data.get("options") or {}), **({"num_ctx": context_window} if context_window else {})}
+            redirected = {**form_data, "model": model.id, "options": options}
+            return await original(request=request, form_data=redirected, user=user, **rest)
+        redirected = {**shape_parameters(form_data, model.backend, context_window), "model": model.id}
         return await chat.generate_chat_completion(with_own_state(request), redirected, user)
 
     setattr(checked, _WRAPPED, original)
@@ -2019,7 +2027,7 @@ class Filter:
         if KEPT_LOCAL not in __metadata__:
             return body
         try:
-            return await self._fit_to_local_model(body, __user__, __metadata__, __model__ or {})
+            return await self._fit_to_local_model(body, __user__, __request__, __metadata__, __model__ or {})
         except Exception as error:
             raise as_rightsize_error(error) from None
 
@@ -2049,12 +2057,18 @@ class Filter:
         self,
         body: dict[str, Any],
         user_fields: Mapping[str, Any],
+        request: Any,
         metadata: Mapping[str, Any],
         selected: Mapping[str, Any],
     ) -> dict[str, Any]:
         """Give the local model its parameters in its own form, and the selected preset's system prompt."""
-        shaped = shape_parameters(body, Backend(metadata[KEPT_LOCAL]), asked_context_window(body))
         user = await self._host.user(user_fields)
+        settings = await self._routing_settings()
+        model = (await self._discovery.catalogue(request, user, settings)).find(str(body.get("model", "")))
+        asked = asked_context_window(body)
+        # What was put into the request since the model was chosen (documents, tool results) has to fit too.
+        context_window = context_to_ask_for(model, read_request(body).tokens, asked) if model else asked
+        shaped = shape_parameters(body, Backend(metadata[KEPT_LOCAL]), context_window)
         prompt = await self._host.preset_system_prompt(str(selected.get("id", "")), metadata, user)
         messages = list(shaped.get("messages") or [])
         if prompt and not any(
@@ -2062,6 +2076,9 @@ class Filter:
         ):
             shaped["messages"] = [{"role": "system", "content": prompt}, *messages]
         return shaped
+
+    async def _routing_settings(self) -> RoutingSettings:
+        return self.RoutingValves(**await self._host.saved_valves(PIPE_ID)).checked()
 
     async def _local_decision(
         self,
@@ -2076,7 +2093,7 @@ class Filter:
         Raises PersonalDataBlocked if there is none.
         """
         privacy = self.Valves(**await self._host.saved_valves(self._id)).checked()
-        settings = self.RoutingValves(**await self._host.saved_valves(PIPE_ID)).checked()
+        settings = await self._routing_settings()
         model_id = str(body.get("model", ""))
         if await self._discovery.keeps_personal_data_local(request, model_id, user, settings):
             return None
@@ -2095,8 +2112,8 @@ class Filter:
 
     async def _check_before_sending(
         self, request: Any, form_data: dict[str, Any], user: Any, only_ollama: bool
-    ) -> Model | None:
-        """The last check: the local model that a call must go to instead, or None.
+    ) -> Decision | None:
+        """The last check: the decision for a local model that a call must go to instead, or None.
 
         Raises a RightsizeError to stop the call.
         """
@@ -2105,7 +2122,6 @@ class Filter:
             return None
         try:
             metadata = form_data.get("metadata") or {}
-            decision = await self._local_decision(request, form_data, user, metadata, only_ollama)
+            return await self._local_decision(request, form_data, user, metadata, only_ollama)
         except Exception as error:
             raise as_rightsize_error(error) from None
-        return decision.model if decision else None

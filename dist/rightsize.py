@@ -1257,8 +1257,11 @@ def _nearest(models: list[Model], wanted: Tier, settings: RoutingSettings) -> Mo
     raise NoModelAvailable("No model is available: ask an administrator to add one.")
 
 
-def _context_to_ask_for(model: Model, tokens: int, asked: int | None) -> int | None:
-    """Enough context for the request, in tokens, so that Ollama does not silently cut its beginning off."""
+def context_to_ask_for(model: Model, tokens: int, asked: int | None) -> int | None:
+    """Enough context for a request of `tokens`, so that Ollama does not silently cut its beginning off.
+
+    `asked` is what a preset asks for. Returns tokens, or None where the backend's own default does.
+    """
     if model.backend is not Backend.OLLAMA:
         return None
     needed = tokens + ANSWER_TOKENS
@@ -1273,7 +1276,9 @@ def _context_to_ask_for(model: Model, tokens: int, asked: int | None) -> int | N
 def _fit(models: list[Model], request: ChatRequest, where: str) -> list[Model]:
     """The models that can see the images and hold the whole request."""
     if request.has_images:
-        models = [model for model in models if model.capabilities.vision]
+        # Only Ollama says what its models can do; of the others, one that is not known to be blind is tried.
+        seeing = [model for model in models if model.capabilities.vision]
+        models = seeing or [model for model in models if model.capabilities.vision is None]
         if not models:
             raise NoModelAvailable(
                 f"No {where} that you may use can see images: ask an administrator to add one with vision, "
@@ -1358,7 +1363,7 @@ def decide(
         found=findings,
         kept_local=bool(findings) and for_the_frontier and not all(model.is_local for model in frontier),
         without_tools=without_tools,
-        context_window=_context_to_ask_for(model, request.tokens, asked_context),
+        context_window=context_to_ask_for(model, request.tokens, asked_context),
     )
 
 # ---- rightsize/stream.py -------------------------------------------------------------------------

@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import Field
 
-from rightsize.catalogue import Backend, Catalogue, Model
+from rightsize.catalogue import Backend, Catalogue
 from rightsize.errors import GuardNotInPlace
 from rightsize.parameters import asked_context_window, shape_parameters
 from rightsize.request import read_request
-from rightsize.routing import Decision, Route, decide
+from rightsize.routing import Decision, Route, context_to_ask_for, decide
 from rightsize.settings import PrivacySettings, RoutingSettings
 from rightsize_webui.detection import Detection
 from rightsize_webui.discovery import Discovery
@@ -85,7 +85,7 @@ class Filter:
         if KEPT_LOCAL not in __metadata__:
             return body
         try:
-            return await self._fit_to_local_model(body, __user__, __metadata__, __model__ or {})
+            return await self._fit_to_local_model(body, __user__, __request__, __metadata__, __model__ or {})
         except Exception as error:
             raise as_rightsize_error(error) from None
 
@@ -115,12 +115,18 @@ class Filter:
         self,
         body: dict[str, Any],
         user_fields: Mapping[str, Any],
+        request: Any,
         metadata: Mapping[str, Any],
         selected: Mapping[str, Any],
     ) -> dict[str, Any]:
         """Give the local model its parameters in its own form, and the selected preset's system prompt."""
-        shaped = shape_parameters(body, Backend(metadata[KEPT_LOCAL]), asked_context_window(body))
         user = await self._host.user(user_fields)
+        settings = await self._routing_settings()
+        model = (await self._discovery.catalogue(request, user, settings)).find(str(body.get("model", "")))
+        asked = asked_context_window(body)
+        # What was put into the request since the model was chosen (documents, tool results) has to fit too.
+        context_window = context_to_ask_for(model, read_request(body).tokens, asked) if model else asked
+        shaped = shape_parameters(body, Backend(metadata[KEPT_LOCAL]), context_window)
         prompt = await self._host.preset_system_prompt(str(selected.get("id", "")), metadata, user)
         messages = list(shaped.get("messages") or [])
         if prompt and not any(
@@ -128,6 +134,9 @@ class Filter:
         ):
             shaped["messages"] = [{"role": "system", "content": prompt}, *messages]
         return shaped
+
+    async def _routing_settings(self) -> RoutingSettings:
+        return self.RoutingValves(**await self._host.saved_valves(PIPE_ID)).checked()
 
     async def _local_decision(
         self,
@@ -142,7 +151,7 @@ class Filter:
         Raises PersonalDataBlocked if there is none.
         """
         privacy = self.Valves(**await self._host.saved_valves(self._id)).checked()
-        settings = self.RoutingValves(**await self._host.saved_valves(PIPE_ID)).checked()
+        settings = await self._routing_settings()
         model_id = str(body.get("model", ""))
         if await self._discovery.keeps_personal_data_local(request, model_id, user, settings):
             return None
@@ -161,8 +170,8 @@ class Filter:
 
     async def _check_before_sending(
         self, request: Any, form_data: dict[str, Any], user: Any, only_ollama: bool
-    ) -> Model | None:
-        """The last check: the local model that a call must go to instead, or None.
+    ) -> Decision | None:
+        """The last check: the decision for a local model that a call must go to instead, or None.
 
         Raises a RightsizeError to stop the call.
         """
@@ -171,7 +180,6 @@ class Filter:
             return None
         try:
             metadata = form_data.get("metadata") or {}
-            decision = await self._local_decision(request, form_data, user, metadata, only_ollama)
+            return await self._local_decision(request, form_data, user, metadata, only_ollama)
         except Exception as error:
             raise as_rightsize_error(error) from None
-        return decision.model if decision else None

@@ -12,9 +12,10 @@ from typing import Any
 
 from starlette.responses import StreamingResponse
 
-from rightsize.catalogue import Backend, Model
+from rightsize.catalogue import Backend
 from rightsize.errors import GuardNotInPlace
 from rightsize.parameters import shape_parameters
+from rightsize.routing import Decision
 from rightsize_webui.answer import relay, relay_ollama
 from rightsize_webui.failure import as_backend_failure
 from rightsize_webui.host import with_own_state
@@ -30,8 +31,8 @@ SENDERS = (
 KEPT_LOCAL = "rightsize_kept_local"
 _WRAPPED = "rightsize_wrapped"
 
-# Given (request, form_data, user, only_ollama): the local model to send to instead, or None to send as asked.
-Check = Callable[[Any, dict[str, Any], Any, bool], Awaitable[Model | None]]
+# Given (request, form_data, user, only_ollama): the decision for a local model instead, or None to send as asked.
+Check = Callable[[Any, dict[str, Any], Any, bool], Awaitable[Decision | None]]
 
 
 async def _send_moved(
@@ -57,14 +58,17 @@ def _wrap(chat: Any, name: str, original: Any, check: Check) -> Any:
     @functools.wraps(original)
     async def checked(request: Any, form_data: dict[str, Any], user: Any, **rest: Any) -> Any:
         # Ollama's sender gets Ollama's own format and its answer is read as such: only an Ollama model can step in.
-        model = await check(request, form_data, user, name == OLLAMA_SENDER)
-        if model is None:
+        decision = await check(request, form_data, user, name == OLLAMA_SENDER)
+        if decision is None:
             if KEPT_LOCAL in (form_data.get("metadata") or {}):
                 return await _send_moved(original, name, request, form_data, user, rest)
             return await original(request=request, form_data=form_data, user=user, **rest)
+        model, context_window = decision.model, decision.context_window
         if name == OLLAMA_SENDER:
-            return await original(request=request, form_data={**form_data, "model": model.id}, user=user, **rest)
-        redirected = {**shape_parameters(form_data, model.backend, None), "model": model.id}
+            options = {**(form_data.get("options") or {}), **({"num_ctx": context_window} if context_window else {})}
+            redirected = {**form_data, "model": model.id, "options": options}
+            return await original(request=request, form_data=redirected, user=user, **rest)
+        redirected = {**shape_parameters(form_data, model.backend, context_window), "model": model.id}
         return await chat.generate_chat_completion(with_own_state(request), redirected, user)
 
     setattr(checked, _WRAPPED, original)

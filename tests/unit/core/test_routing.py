@@ -168,6 +168,8 @@ def test_an_image_goes_to_a_model_that_sees() -> None:
     )
     sees = replace(MEDIUM, capabilities=VISION)
     assert choose(Route.AUTO, picture, only(SMALL, sees, LARGE)).model is sees
+    unknown = replace(LARGE, capabilities=Capabilities())
+    assert choose(Route.SMALL, picture, only(SMALL, unknown)).model is unknown
     with pytest.raises(NoModelAvailable, match=r"can see images: .* remove the image"):
         choose(Route.AUTO, picture, only(SMALL, LARGE))
 

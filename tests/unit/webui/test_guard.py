@@ -76,6 +76,16 @@ def test_a_retrieved_document_is_seen_before_the_model_call(host: FakeHost) -> N
     assert moved["options"]["temperature"] == 0.2
 
 
+def test_a_long_request_is_given_the_context_it_needs(host: FakeHost) -> None:
+    host.shows[SMALL] = {"model_info": {"llama.context_length": 131_072}, "capabilities": ["completion"]}
+    guard, metadata = Filter(host), dict[str, Any]()
+    moved = dict(run(guard.inlet(body(PRIVATE, CLOUD), USER, None, metadata, {"id": CLOUD}, None)))
+    moved["messages"].append({"role": "system", "content": "word " * 8_000})
+    assert before_call(guard, moved, metadata)["options"]["num_ctx"] == 16_384
+    long = {**body(f"{PRIVATE} {'word ' * 8_000}", CLOUD), "metadata": {"task": "title_generation"}}
+    assert send(host, "openai", long)[1]["options"]["num_ctx"] == 16_384
+
+
 def test_a_preset_whose_system_prompt_names_the_user_is_moved(host: FakeHost) -> None:
     host.known["mine"] = {"id": "mine", "preset": True, "info": {"base_model_id": CLOUD}}
     host.system_prompts["mine"] = "The user's name is Ada Lovelace, ada@example.org."
@@ -151,12 +161,19 @@ def test_calls_that_no_filter_sees_are_checked_too(host: FakeHost) -> None:
 
 
 def test_an_ollama_cloud_model_is_replaced_by_an_ollama_model(host: FakeHost) -> None:
-    cloud = {**host.known[LARGE], "id": "big:cloud"}
-    host.known["big:cloud"] = cloud
+    host.known["big:cloud"] = {**host.known[LARGE], "id": "big:cloud"}
     Filter(host)
     name, sent = send(host, "ollama", body(PRIVATE, "big:cloud"))
     assert (name, sent["model"]) == ("ollama", SMALL)
     assert send(host, "ollama", body(PRIVATE, LARGE))[1]["model"] == LARGE
+
+
+def test_a_request_in_ollamas_own_form_stays_in_it(host: FakeHost) -> None:
+    host.known["big:cloud"] = {**host.known[LARGE], "id": "big:cloud"}
+    Filter(host)
+    form = body(f"{PRIVATE} {'word ' * 8_000}", "big:cloud", keep_alive="5m", options={"seed": 1})
+    _, sent = send(host, "ollama", form)
+    assert (sent["keep_alive"], sent["options"]) == ("5m", {"seed": 1, "num_ctx": 16_384})
 
 
 @pytest.mark.parametrize(("metadata", "error"), [({KEPT_LOCAL: "ollama"}, BackendFailed), ({}, ConnectionError)])
