@@ -15,9 +15,9 @@ from pydantic import Field
 
 from rightsize.catalogue import Backend, Catalogue
 from rightsize.errors import GuardNotInPlace
-from rightsize.parameters import asked_context_window, shape_parameters
+from rightsize.parameters import asked_context_window, shape_parameters, without_tools
 from rightsize.request import read_request
-from rightsize.routing import Decision, Route, context_to_ask_for, decide
+from rightsize.routing import Decision, Route, can_use_tools, context_to_ask_for, decide
 from rightsize.settings import PrivacySettings, RoutingSettings
 from rightsize_webui.detection import Detection
 from rightsize_webui.discovery import Discovery
@@ -125,8 +125,13 @@ class Filter:
         model = (await self._discovery.catalogue(request, user, settings)).find(str(body.get("model", "")))
         asked = asked_context_window(body)
         # What was put into the request since the model was chosen (documents, tool results) has to fit too.
-        context_window = context_to_ask_for(model, read_request(body).tokens, asked) if model else asked
+        chat = read_request(body)
+        with_tools = model is None or can_use_tools(model, chat)
+        needed = chat.tokens_with_tools if with_tools else chat.tokens
+        context_window = context_to_ask_for(model, needed, asked) if model else asked
         shaped = shape_parameters(body, Backend(metadata[KEPT_LOCAL]), context_window)
+        if not with_tools:
+            shaped = without_tools(shaped)
         prompt = await self._host.preset_system_prompt(str(selected.get("id", "")), metadata, user)
         messages = list(shaped.get("messages") or [])
         if prompt and not any(

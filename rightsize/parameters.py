@@ -47,3 +47,8 @@ def asked_context_window(body: Mapping[str, Any]) -> int | None:
     options = body.get("options")
     value = body.get("num_ctx") or (options.get("num_ctx") if isinstance(options, Mapping) else None)
     return value if isinstance(value, int) and value > 0 else None
+
+
+def without_tools(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of the body without the tools on offer."""
+    return {name: value for name, value in body.items() if name not in ("tools", "tool_choice", "parallel_tool_calls")}

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,14 +35,19 @@ class Message:
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What was asked: the messages in order, and whether tools are on offer.
+    """What was asked: the messages in order, and how many tokens the specifications of the tools on offer take.
 
     `typed` is what the user wrote last, where it is known apart from what was put around it.
     """
 
     messages: tuple[Message, ...]
-    offers_tools: bool = False
+    tool_tokens: int = 0
     typed: str = ""
+
+    @property
+    def offers_tools(self) -> bool:
+        """Whether tools are on offer."""
+        return self.tool_tokens > 0
 
     @property
     def questions(self) -> list[str]:
@@ -67,9 +72,17 @@ class ChatRequest:
 
     @property
     def tokens(self) -> int:
-        """Estimated tokens of all the text."""
-        size = sum(len(text.encode("utf-8", "replace")) for message in self.messages for text in message.strings)
-        return math.ceil(size / BYTES_PER_TOKEN)
+        """Estimated tokens of all the text, without the tools on offer."""
+        return _estimate_tokens(text for message in self.messages for text in message.strings)
+
+    @property
+    def tokens_with_tools(self) -> int:
+        """Estimated tokens of all the text and of the specifications of the tools on offer."""
+        return self.tokens + self.tool_tokens
+
+
+def _estimate_tokens(texts: Iterable[str]) -> int:
+    return math.ceil(sum(len(text.encode("utf-8", "replace")) for text in texts) / BYTES_PER_TOKEN)
 
 
 def _strings(value: Any, key: str = "") -> Iterator[str]:
@@ -116,7 +129,10 @@ def read_request(body: Mapping[str, Any], typed: str = "") -> ChatRequest:
         attachments += ("image",) * len(raw.get("images") or [])
         strings = tuple(_strings({key: value for key, value in raw.items() if key != "images"}))
         messages.append(Message(str(raw.get("role", "user")), text, strings, attachments))
-    return ChatRequest(tuple(messages), offers_tools=bool(body.get("tools")), typed=typed)
+    # A chat template writes the specifications into the prompt as the JSON that they come as.
+    tools = body.get("tools")
+    specifications = [json.dumps(tools, ensure_ascii=False, default=str)] if tools else []
+    return ChatRequest(tuple(messages), tool_tokens=_estimate_tokens(specifications), typed=typed)
 
 
 def parse_request(body: Mapping[str, Any], typed: str = "") -> ChatRequest:

@@ -28,7 +28,7 @@ class Decision:
     """Which model answers and why.
 
     `found` is the personal data in the request, and `kept_local` says that it overruled a choice that could have
-    gone to the cloud; `without_tools` that no allowed model can use the tools on offer, so they are left out;
+    gone to the cloud; `without_tools` that no allowed model can take the tools on offer, so they are left out;
     `context_window` is what the backend is to be asked for, in tokens, or None for its own default.
     """
 
@@ -114,6 +114,12 @@ def _fit(models: list[Model], request: ChatRequest, where: str) -> list[Model]:
     return fitting
 
 
+def can_use_tools(model: Model, request: ChatRequest) -> bool:
+    """Whether a model takes the tools on offer, and holds their specifications beside the messages."""
+    needed = request.tokens_with_tools + ANSWER_TOKENS
+    return model.capabilities.tools is not False and (model.context_window is None or model.context_window >= needed)
+
+
 def _no_local_model(findings: Findings) -> Exception:
     if findings:
         return PersonalDataBlocked(f"it holds {findings.sentence}")
@@ -170,11 +176,13 @@ def decide(
     fitting = _fit(candidates, request, where)
     without_tools = False
     if request.offers_tools:
-        with_tools = [model for model in fitting if model.capabilities.tools is not False]
+        with_tools = [model for model in fitting if can_use_tools(model, request)]
         without_tools = not with_tools
         fitting = with_tools or fitting
         if without_tools:
-            reasons.append("no allowed model can use tools, so they were left out")
+            some_can = any(model.capabilities.tools is not False for model in fitting)
+            cause = "the tools on offer do not fit" if some_can else "no allowed model can use tools"
+            reasons.append(f"{cause}, so they were left out")
 
     reachable = wanted if wanted in LOCAL_TIERS or candidates is frontier else Tier.LARGE
     model = _nearest(fitting, reachable, settings)
@@ -186,5 +194,7 @@ def decide(
         found=findings,
         kept_local=bool(findings) and for_the_frontier and not all(model.is_local for model in frontier),
         without_tools=without_tools,
-        context_window=context_to_ask_for(model, request.tokens, asked_context),
+        context_window=context_to_ask_for(
+            model, request.tokens if without_tools else request.tokens_with_tools, asked_context
+        ),
     )

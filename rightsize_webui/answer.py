@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from rightsize.catalogue import Backend
 from rightsize.errors import AnswerCutOff, BackendFailed
-from rightsize.parameters import shape_parameters
+from rightsize.parameters import shape_parameters, without_tools
 from rightsize.routing import Decision
 from rightsize.stream import DONE, ends_answer, error_event, event_payload, last_ollama_line, read_ollama_line
 from rightsize_webui.failure import as_backend_failure, detail_of
@@ -108,8 +108,7 @@ async def ask(
     sent["model"] = model.id
     sent["metadata"] = dict(metadata)
     if decision.without_tools:
-        sent.pop("tools", None)
-        sent.pop("tool_choice", None)
+        sent = without_tools(sent)
     try:
         response = await host.complete(request, sent, user)
     except Exception as error:

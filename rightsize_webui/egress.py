@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 
 from rightsize.catalogue import Backend
 from rightsize.errors import GuardNotInPlace
-from rightsize.parameters import shape_parameters
+from rightsize.parameters import shape_parameters, without_tools
 from rightsize.routing import Decision
 from rightsize_webui.answer import relay, relay_ollama
 from rightsize_webui.failure import as_backend_failure
@@ -64,6 +64,8 @@ def _wrap(chat: Any, name: str, original: Any, check: Check) -> Any:
                 return await _send_moved(original, name, request, form_data, user, rest)
             return await original(request=request, form_data=form_data, user=user, **rest)
         model, context_window = decision.model, decision.context_window
+        if decision.without_tools:
+            form_data = without_tools(form_data)
         if name == OLLAMA_SENDER:
             options = {**(form_data.get("options") or {}), **({"num_ctx": context_window} if context_window else {})}
             redirected = {**form_data, "model": model.id, "options": options}

@@ -60,6 +60,14 @@ def test_only_base64_data_is_passed_over() -> None:
 def test_tools_on_offer_are_seen() -> None:
     assert chat("x", tools=[{"type": "function"}]).offers_tools
     assert not chat("x", tools=[]).offers_tools
+    with_tool = chat("xxxx", tools=[{"type": "function", "function": {"name": "look_up", "description": "x" * 400}}])
+    assert with_tool.tokens == chat("xxxx").tokens
+    assert with_tool.tokens_with_tools > with_tool.tokens + 100
+
+
+@pytest.mark.parametrize("tools", ["x", 7, {"a": 1}, [None], [object()]])
+def test_tools_of_another_form_are_no_error(tools: object) -> None:
+    assert chat("x", tools=tools).offers_tools
 
 
 def test_tokens_are_estimated_from_bytes() -> None:

@@ -183,6 +183,28 @@ def test_tools_go_to_a_model_that_uses_them_or_are_left_out_with_a_word() -> Non
     assert "tools" in decision.sentence()
 
 
+def specifications(count: int) -> list[dict[str, object]]:
+    """Tools of about 250 tokens each."""
+    return [{"type": "function", "function": {"name": f"tool_{i}", "description": "x" * 950}} for i in range(count)]
+
+
+def test_tools_that_fill_the_window_are_left_out_with_a_word() -> None:
+    request = chat("What time zone is Tokyo in?", tools=specifications(20))
+    tiny = replace(SMALL, context_window=4096)
+    decision = choose(Route.SMALL, request, only(tiny))
+    assert (decision.model, decision.without_tools) == (tiny, True)
+    assert "the tools on offer do not fit, so they were left out" in decision.sentence()
+    unknown = replace(SMALL, context_window=None)
+    assert not choose(Route.SMALL, request, only(unknown)).without_tools
+
+
+def test_ollama_is_asked_for_context_that_holds_the_tools_too() -> None:
+    tools = specifications(20)
+    assert choose(Route.SMALL, chat("hi", tools=tools)).context_window == 8192
+    blind = replace(SMALL, capabilities=Capabilities(tools=False))
+    assert choose(Route.SMALL, chat("hi", tools=tools), only(blind)).context_window is None
+
+
 def test_a_request_that_fits_nowhere_is_refused_with_numbers() -> None:
     with pytest.raises(RequestTooLong, match=r"needs about 251,024 tokens, more than the 131,072 .* local model"):
         choose(Route.AUTO, chat("a" * 1_000_000))

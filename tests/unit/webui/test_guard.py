@@ -76,6 +76,29 @@ def test_a_retrieved_document_is_seen_before_the_model_call(host: FakeHost) -> N
     assert moved["options"]["temperature"] == 0.2
 
 
+@pytest.mark.parametrize(
+    ("show", "words", "kept"),
+    [
+        ({"capabilities": ["completion", "tools"]}, 1, True),
+        ({"capabilities": ["completion"]}, 1, False),
+        ({"capabilities": ["completion", "tools"], "model_info": {"llama.context_length": 4096}}, 20_000, False),
+    ],
+    ids=["it can use them", "it has no tools", "they do not fit"],
+)
+def test_tools_go_along_only_to_a_local_model_that_can_take_them(
+    host: FakeHost, show: dict[str, Any], words: int, kept: bool
+) -> None:
+    del host.known[LARGE]
+    host.shows[SMALL] = show
+    tool = {"type": "function", "function": {"name": "look_up", "description": "word " * words}}
+    guard, metadata = Filter(host), dict[str, Any]()
+    form = inlet(guard, body(PRIVATE, CLOUD, tools=[tool], tool_choice="auto"), **metadata)
+    metadata[KEPT_LOCAL] = "ollama"
+    moved = before_call(guard, form, metadata)
+    assert moved["model"] == SMALL
+    assert ("tools" in moved, "tool_choice" in moved) == (kept, kept)
+
+
 def test_a_long_request_is_given_the_context_it_needs(host: FakeHost) -> None:
     host.shows[SMALL] = {"model_info": {"llama.context_length": 131_072}, "capabilities": ["completion"]}
     guard, metadata = Filter(host), dict[str, Any]()
