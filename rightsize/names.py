@@ -7,6 +7,10 @@ its surroundings make it a private one: "my name is ...", "patient ...", "call .
 import re
 from collections.abc import Iterator
 
+# Between words. Every run is bounded: two unbounded ones side by side take the square of what lies between them.
+_GAP = r"\s{1,8}"
+_MAYBE_GAP = r"\s{0,8}"
+_NEXT_LINE = r"[ \t]{0,8}(?:\n[ \t]{0,8}){1,8}"
 # A word starts where no letter stands before it and has an end: without both, a megabyte of capitals takes hours.
 _WORD = r"(?<!\w)[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’\-]){1,40}(?!\w)"
 _PARTICLES = r"(?:(?:van|von|de|der|den|la|le|di|da|al|bin)\s{1,8}){0,3}"
@@ -18,34 +22,35 @@ _FULL_NAME = rf"(?-i:{_WORD}{_NEXT_WORD})"
 _UNCASED = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u05d0-\u05ea\u0620-\u064a\u0900-\u097f]{2,20}"
 
 _INTRODUCTION = (
-    r"(?:i(?:['’]m|\s+am)\s+called|ich\s+hei(?:ß|ss)e|mein\s+name\s+ist|je\s+m['’]appelle|mon\s+nom\s+est|me\s+llamo|"
-    r"mi\s+nombre\s+es|mi\s+chiamo|ik\s+heet|o\s+meu\s+nome\s+é|jeg\s+heter|jag\s+heter|nazywam\s+się)"
+    rf"(?:i(?:['’]m|{_GAP}am){_GAP}called|ich{_GAP}hei(?:ß|ss)e|mein{_GAP}name{_GAP}ist|je{_GAP}m['’]appelle|"
+    rf"mon{_GAP}nom{_GAP}est|me{_GAP}llamo|mi{_GAP}nombre{_GAP}es|mi{_GAP}chiamo|ik{_GAP}heet|o{_GAP}meu{_GAP}nome{_GAP}é|"
+    rf"jeg{_GAP}heter|jag{_GAP}heter|nazywam{_GAP}się)"
 )
 _TITLE = r"(?:mr|mrs|ms|miss|mx|dr|prof|herr|frau|madame|monsieur|se[nñ]or|se[nñ]ora)"
 _RELATION = (
     r"(?:client|customer|employee|applicant|candidate|tenant|claimant|defendant|colleague|neighbou?r|husband|wife|son|"
     r"daughter|mother|father|sister|brother|boyfriend|girlfriend|boss|manager|doctor|friend)"
 )
-_REACH = r"(?:call|contact|email|e-mail|text|phone|ring|reach|write\s+to|remind|invite|meet|ask)"
-_HAPPENED = r"(?:diagnosed|hospitali[sz]ed|fired|arrested|pregnant|born\s+on|hired|prescribed|admitted)"
+_REACH = rf"(?:call|contact|email|e-mail|text|phone|ring|reach|write{_GAP}to|remind|invite|meet|ask)"
+_HAPPENED = rf"(?:diagnosed|hospitali[sz]ed|fired|arrested|pregnant|born{_GAP}on|hired|prescribed|admitted)"
 _BELONGING = r"(?:phone|number|address|e-?mail|salary|diagnosis|medical|birthday|account|passport|password)"
 
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
-        rf"\bname(?:['’]s|\s+is|\s*:)\s+(?P<name>{_PERSON}|{_UNCASED})",
+        rf"\bname(?:['’]s|{_GAP}is|{_MAYBE_GAP}:){_GAP}(?P<name>{_PERSON}|{_UNCASED})",
         # Whoever introduces themselves need not write capitals.
-        r"\bmy\s+name(?:['’]s|\s+is)\s+(?P<name>[^\W\d_]{2,40})",
-        rf"(?:\b{_INTRODUCTION}\s+|姓名\s*[:：]?\s*|我叫|私の名前は)(?P<name>{_PERSON}|{_UNCASED})",
-        rf"\b(?:i\s+am|i['’]m)\s+(?P<name>{_FULL_NAME})",
-        rf"\b{_TITLE}\b\.?\s+(?P<name>{_PERSON})",
-        rf"\b(?:my|our|his|her|their|your|the)\s+{_RELATION}\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
-        rf"\bpatient\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
-        rf"\b{_REACH}\s+(?P<name>{_FULL_NAME})",
-        rf"^[ \t]*(?:dear|hi|hello)[ \t]+(?P<name>{_PERSON})\s*[,!:]",
-        rf"\b(?:sincerely|regards|cheers|best\s+wishes|yours|love)\s*,?\s*\n+\s*(?P<name>{_FULL_NAME})",
-        rf"(?P<name>{_FULL_NAME})(?:['’]s)?\s+(?:was|is|has\s+been|were)\s+{_HAPPENED}",
-        rf"(?P<name>{_FULL_NAME})['’]s\s+{_BELONGING}",
+        rf"\bmy{_GAP}name(?:['’]s|{_GAP}is){_GAP}(?P<name>[^\W\d_]{{2,40}})",
+        rf"(?:\b{_INTRODUCTION}{_GAP}|姓名{_MAYBE_GAP}[:：]?{_MAYBE_GAP}|我叫|私の名前は)(?P<name>{_PERSON}|{_UNCASED})",
+        rf"\b(?:i{_GAP}am|i['’]m){_GAP}(?P<name>{_FULL_NAME})",
+        rf"\b{_TITLE}\b\.?{_GAP}(?P<name>{_PERSON})",
+        rf"\b(?:my|our|his|her|their|your|the){_GAP}{_RELATION}{_MAYBE_GAP}(?:name{_MAYBE_GAP})?[,:]?{_GAP}(?P<name>{_PERSON})",
+        rf"\bpatient{_MAYBE_GAP}(?:name{_MAYBE_GAP})?[,:]?{_GAP}(?P<name>{_PERSON})",
+        rf"\b{_REACH}{_GAP}(?P<name>{_FULL_NAME})",
+        rf"^[ \t]{{0,8}}(?:dear|hi|hello)[ \t]{{1,8}}(?P<name>{_PERSON}){_MAYBE_GAP}[,!:]",
+        rf"\b(?:sincerely|regards|cheers|best{_GAP}wishes|yours|love)[ \t]{{0,8}},?{_NEXT_LINE}(?P<name>{_FULL_NAME})",
+        rf"(?P<name>{_FULL_NAME})(?:['’]s)?{_GAP}(?:was|is|has{_GAP}been|were){_GAP}{_HAPPENED}",
+        rf"(?P<name>{_FULL_NAME})['’]s{_GAP}{_BELONGING}",
     )
 )
 

@@ -206,8 +206,9 @@ def _has_ip_address(text: str) -> bool:
 
 
 def _readable(text: str) -> str:
-    """The text as it looks: full-width digits as digits, and no invisible characters between them."""
-    return re.sub(r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]", "", unicodedata.normalize("NFKC", text))
+    """The text as it reads: full-width digits as digits, no invisible characters between them, and no wide gaps."""
+    seen = re.sub(r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]", "", unicodedata.normalize("NFKC", text))
+    return re.sub(r"\n(?: ?\n)+", "\n\n", re.sub(r"[^\S\n]+", " ", seen))
 
 
 def _detect(text: str, regions: tuple[str, ...]) -> Iterator[Kind]:

@@ -8,6 +8,7 @@ import pytest
 
 from rightsize import personal_data
 from rightsize.errors import DetectorUnavailable
+from rightsize.names import find_names
 from rightsize.personal_data import Findings, Kind, PersonalDataDetector
 from rightsize.request import read_request
 from rightsize.settings import PrivacySettings
@@ -155,6 +156,34 @@ def test_a_text_made_to_be_slow_takes_no_more_than_its_length_calls_for(piece: s
     kinds(piece * (200_000 // len(piece)))
     # Seconds where the time grows with the length, hours where it grows with its square.
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("words", "filler"),
+    [
+        ("Best regards", "\n"),
+        ("Best regards", " \n"),
+        ("my client", " "),
+        ("my client name", " "),
+        ("patient", " "),
+        ("patient name", "\t"),
+        ("姓名", " "),
+        ("My name", " "),
+        ("Dear", " "),
+    ],
+)
+def test_words_before_a_name_and_nothing_but_space_are_read_in_linear_time(words: str, filler: str) -> None:
+    started = time.monotonic()
+    for text in (words + filler * (100_000 // len(filler)), f"{words}{filler * 50}" * 1000):
+        assert list(find_names(text)) == []
+        kinds(text)
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("gap", [" " * 30, "\t\t", "\u3000", " \n \n\n" * 10])
+def test_a_wide_gap_before_a_name_hides_nothing(gap: str) -> None:
+    assert Kind.NAME in kinds(f"Patient:{gap}Ada Lovelace")
+    assert Kind.NAME in kinds(f"Best regards\n{gap}Ada Lovelace")
 
 
 def test_more_numbers_than_can_be_checked_count_as_personal_data() -> None:
