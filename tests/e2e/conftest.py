@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, sync_playwright
 
 from demo import cloud, ollama
 from demo.cloud import CloudBehaviour
-from demo.models import DEMO_MODELS, DemoModel
 from demo.ollama import Behaviour
 from installer.client import OpenWebUIClient
 from installer.install import install
@@ -19,7 +18,6 @@ from tests.e2e.browser import CHROMIUM, CHROMIUM_FLAGS, Person, person_at
 from tests.servers import PASSWORD, LoopThread, Relay, Served, free_port, open_webui
 
 USER_EMAIL = "user@rightsize.test"
-CLOUD_TAGGED = DemoModel("demo-remote:120b-cloud", 120.0, 131_072, remote_host="https://ollama.com:443")
 
 
 @dataclass
@@ -56,7 +54,7 @@ class Backends:
 def make_backends() -> Backends:
     """Start the doubles and the relay."""
     ollama_behaviour, cloud_behaviour = Behaviour(), CloudBehaviour()
-    served_ollama = Served(ollama.create_app([*DEMO_MODELS, CLOUD_TAGGED], ollama_behaviour), free_port())
+    served_ollama = Served(ollama.create_app(behaviour=ollama_behaviour), free_port())
     served_cloud = Served(cloud.create_app(behaviour=cloud_behaviour), free_port())
     served_ollama.start()
     served_cloud.start()

@@ -8,7 +8,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from installer.client import InstallError, OpenWebUIClient
+from installer.client import OpenWebUIClient
+from installer.errors import InstallError
 from tests.e2e.api import add_model, chat
 from tests.e2e.browser import Person
 from tests.e2e.conftest import Backends, Installed
@@ -106,12 +107,12 @@ def test_a_broken_valve_is_not_saved(admin: OpenWebUIClient) -> None:
         admin.call("POST", "/api/v1/functions/id/rightsize/valves/update", json={"medium_up_to_billion": 1})
 
 
-def test_a_megabyte(person: Person) -> None:
+def test_more_than_a_megabyte(person: Person) -> None:
     person.new_chat()
-    person.say("word " * 200_000)
+    person.say("word " * 300_000)
     expect_only(
         person,
-        re.compile(r"needs about 25\d,\d{3} tokens, more than the 131,072 that the largest local model can read"),
+        re.compile(r"needs about 37\d,\d{3} tokens, more than the 262,144 that the largest local model can read"),
     )
 
 
