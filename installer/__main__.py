@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from installer.client import InstallError, OpenWebUIClient
+from installer.backends import ENGINE_PORT
+from installer.client import OpenWebUIClient
+from installer.errors import InstallError
 from installer.install import install, parse_json, read_json
 from installer.processes import STATE
-from installer.up import up
+from installer.up import Settings, up
 
 app = typer.Typer(help="Install Rightsize into an Open WebUI.", no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(soft_wrap=True)
@@ -45,7 +48,7 @@ def install_command(
                 console.print(f"  {line}")
         console.print("[bold green]Rightsize is installed.[/]")
     except InstallError as error:
-        console.print(f"[bold red]Not installed:[/] {error}")
+        console.print(f"[bold red]Not installed:[/] {escape(str(error))}")
         raise typer.Exit(1) from error
 
 
@@ -56,17 +59,22 @@ def up_command(
         str, typer.Option(envvar="OLLAMA_BASE_URL", help="The Ollama to use if it answers.")
     ] = "http://127.0.0.1:11434",
     data: Annotated[Path, typer.Option(help="Where Open WebUI keeps its data.")] = STATE / "open-webui",
+    engine: Annotated[
+        Path, typer.Option(envvar="RIGHTSIZE_ENGINE", help="Where a real engine is kept, for when there is no Ollama.")
+    ] = STATE / "engine",
+    engine_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of that engine on loopback.")] = ENGINE_PORT,
+    demo: Annotated[bool, typer.Option("--demo", help="Start stand-ins without a real model.")] = False,
 ) -> None:
     """Start Open WebUI on loopback with Rightsize in it."""
     # However it is stopped, also by a service manager or from a shell's background, the servers go with it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        up(port, ollama_url.rstrip("/"), data.resolve(), console)
+        up(Settings(port, data.resolve(), ollama_url.rstrip("/"), engine.resolve(), engine_port, demo), console)
     except KeyboardInterrupt:
         console.print("\nStopped.")
     except InstallError as error:
-        console.print(f"[bold red]Not started:[/] {error}")
+        console.print(f"[bold red]Not started:[/] {escape(str(error))}")
         raise typer.Exit(1) from error
 
 

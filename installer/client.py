@@ -7,9 +7,7 @@ from typing import Any
 import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-
-class InstallError(Exception):
-    """Open WebUI refused something; the text says what to do."""
+from installer.errors import InstallError
 
 
 def is_address(url: str) -> bool:
@@ -97,6 +95,10 @@ class OpenWebUIClient:
     def functions(self) -> dict[str, dict[str, Any]]:
         """The installed functions by id."""
         return {function["id"]: function for function in self.call("GET", "/api/v1/functions/")}
+
+    def valves(self, function_id: str) -> dict[str, Any]:
+        """The saved valves of a function; empty while they are as they came."""
+        return dict(self.call("GET", f"/api/v1/functions/id/{function_id}/valves") or {})
 
     def workspace_models(self) -> set[str]:
         """The ids of all models that have an entry of their own: presets, and base models with settings."""

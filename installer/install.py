@@ -8,11 +8,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from installer.client import InstallError, OpenWebUIClient
+from installer.client import OpenWebUIClient
+from installer.errors import InstallError
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "dist" / "functions.json"
 PRESETS = ROOT / "presets"
+PIPE = "rightsize"
 ROUTES = ("auto", "small", "medium", "large", "frontier", "local")
 DEFAULT_PRESET = "rightsize-auto"
 EVERYONE_MAY_READ = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
@@ -63,8 +65,8 @@ def set_valves(client: OpenWebUIClient, valves: dict[str, dict[str, Any]]) -> li
     for function_id, values in valves.items():
         if not values:
             continue
-        path = f"/api/v1/functions/id/{function_id}/valves"
-        client.call("POST", f"{path}/update", json={**(client.call("GET", path) or {}), **values})
+        path = f"/api/v1/functions/id/{function_id}/valves/update"
+        client.call("POST", path, json={**client.valves(function_id), **values})
         done.append(f"valves of {function_id}: {', '.join(values)}")
     return done
 

@@ -1,121 +1,106 @@
-"""Start Open WebUI with Rightsize in it, on whatever Ollama there is."""
+"""Start Open WebUI with Rightsize in it, on whatever there is to answer."""
 
-import subprocess
-import time
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from installer.client import InstallError, OpenWebUIClient, is_address
-from installer.install import install
-from installer.processes import HOST, answers, is_free, start_demo_engine, start_open_webui
+from installer.backends import DEMO_CLOUD, DEMO_OLLAMA, Backend, FoundOllama, RealEngine, StandIns
+from installer.client import OpenWebUIClient, is_address
+from installer.connections import connect_backends
+from installer.documents import Documents, hugging_face_answers
+from installer.errors import InstallError
+from installer.install import PIPE, install, set_valves
+from installer.processes import HOST, Running, answers, is_free, start_open_webui
 
-DEMO_OLLAMA_PORT = 11435
-DEMO_CLOUD_PORT = 11480
-DEMO_NOTICE = (
-    "[bold yellow]DEMO ENGINE[/]: no Ollama answers at {url}, so a stand-in without real models answers in its place. "
-    "Install Ollama (https://ollama.com), pull a model of each size, and run this again for real answers."
-)
 # The first start migrates the database and can take a minute on a slow disk.
 START_SECONDS = 180.0
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+@dataclass(frozen=True)
+class Settings:
+    """Where Open WebUI is to be (a port of loopback) and keep its data, and what is to answer in it."""
+
+    port: int
+    data: Path
+    ollama_url: str
+    engine: Path
+    engine_port: int
+    demo: bool = False
+
+    @property
+    def url(self) -> str:
+        """The address of Open WebUI."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """The file that Open WebUI writes to."""
+        return self.data.parent / f"{self.data.name}.log"
+
+
+def choose_backend(settings: Settings, console: Console) -> Backend:
+    """What is to answer: the stand-ins if they are asked for, the Ollama if it is there, else a real engine."""
+    if settings.demo:
+        return StandIns(console)
+    if answers(f"{settings.ollama_url}/api/version"):
+        return FoundOllama(settings.ollama_url)
+    return RealEngine(settings.engine, settings.engine_port, settings.ollama_url, console)
+
+
+def start_server(settings: Settings, environment: Mapping[str, str], running: Running) -> Callable[[], bool]:
+    """Start Open WebUI; returns what tells whether it still runs. Raises InstallError if its port is taken."""
+    if not is_free(settings.port):
+        raise InstallError(f"Port {settings.port} is taken by another program: choose another with --port.")
     try:
-        process.wait(timeout=15)
-    except subprocess.TimeoutExpired:
-        process.kill()
+        server = start_open_webui(settings.port, environment, settings.data)
+    except OSError as error:
+        problem = f"{settings.data} cannot be used ({error.strerror})"
+        raise InstallError(f"{problem}: name another folder with --data.") from error
+    running.add("Open WebUI", server, settings.log)
+    return lambda: server.poll() is None
 
 
-def _expect_free(port: int, advice: str) -> None:
-    if not is_free(port):
-        raise InstallError(f"Port {port} is taken by another program: {advice}.")
+def up(settings: Settings, console: Console) -> None:
+    """Start what is missing, install Rightsize, and serve until interrupted.
 
-
-def connect_backends(client: OpenWebUIClient, ollama_url: str, with_demo_cloud: bool) -> None:
-    """Point Open WebUI at the Ollama that was found, and at the demo cloud or away from it.
-
-    Other connections that somebody has added are kept.
+    Raises InstallError if Open WebUI or what is to answer cannot start.
     """
-    ollama = client.call("GET", "/ollama/config")
-    own = {ollama_url, f"http://{HOST}:{DEMO_OLLAMA_PORT}", "http://localhost:11434", f"http://{HOST}:11434"}
-    kept = [url for url in ollama.get("OLLAMA_BASE_URLS", []) if url.rstrip("/") not in own]
-    ollama_form = {
-        **ollama,
-        "ENABLE_OLLAMA_API": True,
-        "OLLAMA_BASE_URLS": [ollama_url, *kept],
-        "OLLAMA_API_CONFIGS": {},
-    }
-    client.call("POST", "/ollama/config/update", json=ollama_form)
-
-    demo_cloud = f"http://{HOST}:{DEMO_CLOUD_PORT}/v1"
-    openai = client.call("GET", "/openai/config")
-    urls, keys = openai.get("OPENAI_API_BASE_URLS", []), openai.get("OPENAI_API_KEYS", [])
-    configs = openai.get("OPENAI_API_CONFIGS", {})
-    # A connection without a key is the empty one that Open WebUI comes with.
-    connections = [
-        (url, key, configs.get(str(index), {}))
-        for index, (url, key) in enumerate(zip(urls, keys, strict=False))
-        if url != demo_cloud and (key or configs.get(str(index)))
-    ]
-    if with_demo_cloud:
-        connections.append((demo_cloud, "demo", {"enable": True, "connection_type": "external"}))
-    openai_form = {
-        "ENABLE_OPENAI_API": bool(connections),
-        "OPENAI_API_BASE_URLS": [url for url, _, _ in connections],
-        "OPENAI_API_KEYS": [key for _, key, _ in connections],
-        "OPENAI_API_CONFIGS": {str(index): config for index, (_, _, config) in enumerate(connections)},
-    }
-    client.call("POST", "/openai/config/update", json=openai_form)
-
-
-def up(port: int, ollama_url: str, data: Path, console: Console) -> None:
-    """Start what is missing, install Rightsize, and serve until interrupted; Open WebUI keeps its data in `data`.
-
-    Raises InstallError if Open WebUI or the demo engine cannot start.
-    """
-    if not is_address(ollama_url):
-        raise InstallError(f"'{ollama_url}' is not an address: give Ollama's, such as http://127.0.0.1:11434.")
-    url = f"http://{HOST}:{port}"
-    with ExitStack() as stack:
-        found_ollama = answers(f"{ollama_url}/api/version")
-        if not found_ollama:
-            console.print(DEMO_NOTICE.format(url=ollama_url))
-            if not answers(f"http://{HOST}:{DEMO_OLLAMA_PORT}/api/version"):
-                for needed in (DEMO_OLLAMA_PORT, DEMO_CLOUD_PORT):
-                    _expect_free(needed, "stop that program, or start Ollama")
-                stack.callback(_stop, start_demo_engine(DEMO_OLLAMA_PORT, DEMO_CLOUD_PORT))
-            ollama_url = f"http://{HOST}:{DEMO_OLLAMA_PORT}"
-        server = None
-        if answers(f"{url}/health"):
-            console.print(f"Open WebUI is already running at {url}: bringing Rightsize up to date in it.")
+    if not is_address(settings.ollama_url):
+        raise InstallError(f"'{settings.ollama_url}' is not an address: give Ollama's, such as http://127.0.0.1:11434.")
+    backend = choose_backend(settings, console)
+    backend.check()
+    documents = Documents(settings.data / "rightsize-documents-whole", backend.embedder(), hugging_face_answers())
+    with Running() as running:
+        still_runs: Callable[[], bool] | None = None
+        if answers(f"{settings.url}/health"):
+            console.print(f"Open WebUI is already running at {settings.url}: bringing Rightsize up to date in it.")
         else:
             console.print("Starting Open WebUI (the first start takes about half a minute) ...")
-            demo = {
-                "RAG_EMBEDDING_ENGINE": "ollama",
-                "RAG_EMBEDDING_MODEL": "demo-embed",
-                "RAG_OLLAMA_BASE_URL": ollama_url,
-            }
-            _expect_free(port, "choose another with --port")
-            server = start_open_webui(port, {} if found_ollama else demo, data)
-            stack.callback(_stop, server)
-        client = OpenWebUIClient(url)
-        stack.callback(client.close)
-        log = data.parent / f"{data.name}.log"
+            still_runs = start_server(settings, documents.environment(), running)
+        # Meanwhile: it takes its time to come up.
+        backend.start(running)
+        client = OpenWebUIClient(settings.url)
         try:
-            client.wait_until_up(START_SECONDS, lambda: server is None or server.poll() is None)
-        except InstallError as error:
-            raise InstallError(f"{error} Its log is {log}.") from error
-        client.sign_in("", "")
-        connect_backends(client, ollama_url, with_demo_cloud=not found_ollama)
-        for line in install(client, {}):
+            try:
+                client.wait_until_up(START_SECONDS, still_runs or (lambda: True))
+            except InstallError as error:
+                raise InstallError(f"{error} Its log is {settings.log}.") from error
+            client.sign_in("", "")
+            own = [DEMO_OLLAMA, DEMO_CLOUD, settings.ollama_url, f"http://{HOST}:{settings.engine_port}/v1"]
+            connect_backends(client, backend.connections(), own)
+            done = install(client, {})
+            done += set_valves(client, {PIPE: backend.valves(client.valves(PIPE))})
+            if still_runs:
+                done += documents.arrange(client, [DEMO_OLLAMA])
+        finally:
+            client.close()
+        for line in done:
             console.print(f"  {line}")
-        console.print(f"\n[bold green]Ready:[/] open {url} and pick [bold]Auto[/] in the model menu.")
-        if server is None:
+        console.print(f"\n[bold green]Ready:[/] open {settings.url} and pick [bold]Auto[/] in the model menu.")
+        console.print(backend.description())
+        if running.is_empty:
             return
-        console.print(f"The log is {log}. Press Ctrl+C to stop.")
-        while server.poll() is None:
-            time.sleep(0.5)
-        raise InstallError(f"Open WebUI stopped by itself: its log is {log}.")
+        console.print(f"The log is {settings.log}. Press Ctrl+C to stop.")
+        running.wait()

@@ -1,11 +1,5 @@
-"""The first of the README's two commands, as a newcomer runs it."""
+"""The first of the README's two commands, as a newcomer with the stand-ins or with an Ollama runs it."""
 
-import os
-import signal
-import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,61 +9,13 @@ from installer.client import OpenWebUIClient
 from installer.processes import HOST
 from tests.e2e.api import answer
 from tests.e2e.browser import person_at
+from tests.e2e.command import NOBODY, Command, up
 from tests.e2e.conftest import Backends
-from tests.servers import START_SECONDS, free_port
+from tests.servers import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
-NOBODY = f"http://{HOST}:9"
-
-
-class Command:
-    """A running `scripts/up`, and what it has printed."""
-
-    def __init__(self, *arguments: str) -> None:
-        # What the tests' own settings say must not reach it.
-        environment = {key: value for key, value in os.environ.items() if key != "OLLAMA_BASE_URL"}
-        self.process = subprocess.Popen(
-            [ROOT / "scripts" / "up", *arguments],
-            env={**environment, "HF_HUB_OFFLINE": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self.lines: list[str] = []
-        self._changed = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout
-        with self.process.stdout as output:
-            for line in output:
-                with self._changed:
-                    self.lines.append(line)
-                    self._changed.notify_all()
-
-    def wait_for(self, words: str) -> None:
-        """Wait until a line with these words has been printed."""
-        with self._changed:
-            found = self._changed.wait_for(lambda: words in self.output, START_SECONDS)
-        assert found, self.output
-
-    @property
-    def output(self) -> str:
-        """All that has been printed."""
-        return "".join(self.lines)
-
-
-@contextmanager
-def up(*arguments: str) -> Iterator[Command]:
-    """Run `scripts/up`, and stop it as Ctrl+C does."""
-    command = Command(*arguments)
-    try:
-        yield command
-    finally:
-        if command.process.poll() is None:
-            os.killpg(command.process.pid, signal.SIGINT)
-        assert command.process.wait(60) == 0, command.output
+# A connection of somebody's own, with everything that could be lost.
+THEIRS = "https://box.example.org/v1"
+THEIR_CONFIG = {"enable": False, "connection_type": "external", "prefix_id": "box"}
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +24,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("up") / "open-webui"
 
 
-def test_a_newcomer_without_ollama_gets_the_demo_engine(data: Path, chromium: Browser, screenshots: Path) -> None:
+def test_a_newcomer_looks_around_with_the_stand_ins(data: Path, chromium: Browser, screenshots: Path) -> None:
     port = free_port()
-    with up("--port", str(port), "--data", str(data), "--ollama-url", NOBODY) as command:
+    with up("--demo", "--port", str(port), "--data", str(data), "--ollama-url", NOBODY) as command:
         command.wait_for("Press Ctrl+C to stop.")
-        assert f"DEMO ENGINE: no Ollama answers at {NOBODY}" in command.output
+        assert "DEMO ENGINE: stand-ins without a real model answer" in command.output
         assert "preset Auto imported" in command.output
         assert f"Ready: open http://127.0.0.1:{port} and pick Auto in the model menu." in command.output
         with person_at(chromium, f"http://{HOST}:{port}", screenshots, email=None) as person:
@@ -91,7 +37,15 @@ def test_a_newcomer_without_ollama_gets_the_demo_engine(data: Path, chromium: Br
             person.sees("demo-small:3b answers (small, local): a short, simple question.")
             person.sees("[Demo engine] This is demo-small:3b")
             person.screenshot("first-chat")
-        with up("--port", str(port), "--data", str(data), "--ollama-url", NOBODY) as second:
+        client = OpenWebUIClient(f"http://{HOST}:{port}")
+        client.sign_in("", "")
+        form = client.call("GET", "/openai/config")
+        form["OPENAI_API_BASE_URLS"].insert(0, THEIRS)
+        form["OPENAI_API_KEYS"].insert(0, "their key")
+        form["OPENAI_API_CONFIGS"] = {"0": THEIR_CONFIG, "1": form["OPENAI_API_CONFIGS"]["0"]}
+        client.call("POST", "/openai/config/update", json=form)
+        client.close()
+        with up("--demo", "--port", str(port), "--data", str(data), "--ollama-url", NOBODY) as second:
             second.process.wait(60)
             assert "is already running" in second.output
             assert "imported" not in second.output
@@ -107,10 +61,16 @@ def test_run_again_it_uses_the_ollama_that_is_there_now(data: Path, backends: Ba
         client.sign_in("", "")
         assert "This is demo-small:3b" in answer(client, "rightsize-auto", "What time zone is Tokyo in?")
         models = {model["id"] for model in client.call("GET", "/api/models")["data"]}
+        openai = client.call("GET", "/openai/config")
+        embedding = client.call("GET", "/api/v1/retrieval/embedding")
         client.close()
         # Of the doubles only the tests' own has this one; the demo's cloud is gone with the demo.
         assert "demo-remote:120b-cloud" in models
         assert "demo-cloud-pro" not in models
+        assert embedding["RAG_EMBEDDING_ENGINE"] == ""
+        # What was somebody's own has come through both starts.
+        assert (openai["OPENAI_API_BASE_URLS"], openai["OPENAI_API_KEYS"]) == ([THEIRS], ["their key"])
+        assert openai["OPENAI_API_CONFIGS"] == {"0": THEIR_CONFIG}
 
 
 def test_a_port_that_is_taken_is_said_so(data: Path, backends: Backends) -> None:

@@ -1,0 +1,92 @@
+"""`up` before anything is started, and the processes it has started."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from installer.__main__ import app
+from installer.backends import FoundOllama, RealEngine, StandIns
+from installer.errors import InstallError
+from installer.processes import Running
+from installer.up import Settings, choose_backend, start_server, up
+from tests.servers import free_port
+from tests.unit.installer.doubles import file_server
+
+NOBODY = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(free_port(), tmp_path / "open-webui", NOBODY, tmp_path / "engine", free_port())
+
+
+@pytest.fixture(autouse=True)
+def as_they_were() -> Iterator[None]:
+    """The command sets what signals do."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
+
+
+def test_what_answers(settings: Settings) -> None:
+    console = Console()
+    assert isinstance(choose_backend(settings, console), RealEngine)
+    with file_server() as ollama:
+        found = Settings(1, settings.data, f"http://127.0.0.1:{ollama.port}", settings.engine, 1)
+        assert choose_backend(found, console) == FoundOllama(found.ollama_url)
+        asked_for = Settings(1, settings.data, found.ollama_url, settings.engine, 1, demo=True)
+        assert isinstance(choose_backend(asked_for, console), StandIns)
+
+
+def test_an_ollama_that_is_no_address(settings: Settings) -> None:
+    wrong = Settings(settings.port, settings.data, "ollama", settings.engine, settings.engine_port)
+    with pytest.raises(InstallError, match="'ollama' is not an address"):
+        up(wrong, Console())
+
+
+def test_data_that_cannot_be_kept_is_one_sentence(settings: Settings) -> None:
+    settings.data.touch()
+    with (
+        Running() as running,
+        pytest.raises(InstallError, match=r"cannot be used \(File exists\): name another folder"),
+    ):
+        start_server(settings, {}, running)
+
+
+def test_a_port_that_is_taken(settings: Settings) -> None:
+    with file_server() as other, Running() as running:
+        taken = Settings(other.port, settings.data, NOBODY, settings.engine, settings.engine_port)
+        with pytest.raises(InstallError, match=f"Port {other.port} is taken by another program: choose another with"):
+            start_server(taken, {}, running)
+
+
+@pytest.mark.parametrize("arguments", [["--port", "0"], ["--engine-port", "70000"], ["--demo=x"], ["--engine"]])
+def test_bad_options_are_refused(arguments: list[str]) -> None:
+    run = CliRunner().invoke(app, ["up", *arguments])
+    assert run.exit_code == 2
+    assert "Traceback" not in run.output
+
+
+def test_a_process_that_stops_by_itself_is_named(tmp_path: Path) -> None:
+    with Running() as running:
+        running.add("The one", subprocess.Popen([sys.executable, "-c", "pass"]), tmp_path / "its.log")
+        with pytest.raises(InstallError, match=r"^The one stopped by itself: its log is .*/its\.log\.$"):
+            running.wait()
+
+
+def test_what_was_started_is_stopped() -> None:
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with Running() as running:
+        first = running.add("first", subprocess.Popen(sleep))
+        second = running.add("second", subprocess.Popen(sleep))
+        assert not running.is_empty
+    assert (first.returncode, second.returncode) == (-signal.SIGTERM, -signal.SIGTERM)
+    Running().wait()
