@@ -18,14 +18,27 @@ Message = Mapping[str, Any]
 IMAGE_TOKENS = 768
 # The marks that a chat template puts around a message, and before the answer.
 _MESSAGE_TOKENS, _ANSWER_TOKENS = 5, 3
-_PIECE = re.compile(r"[a-zA-Z]+|\d|\s*\n\s*|[^\W\d_]|[^\w\s]|_")
-# Words longer than this are cut into pieces of about that length by byte-pair tokenizers.
-_LETTERS_PER_TOKEN = 7
+# Letters that make a token, by script; the longest words of Latin script are cut shorter than everyday ones. Measured
+# with Qwen2.5's tokenizer on English, German, Russian, Chinese, Japanese, Korean, code, JSON and tools' specifications,
+# of which this counts 0.9 to 1.2 times as many (1.6 times of Japanese).
+_EVERYDAY_WORD, _LETTERS_OF_LONG_WORDS = 7, 4.5
+_LETTERS_PER_TOKEN = {"letters": 3.0, "han": 1.5, "hangul": 1.0, "marks": 3.0}
+_PIECE = re.compile(
+    r"(?P<latin>[a-zA-ZÀ-ɏ]+)|(?P<han>[\u3040-\u30ff\u3400-\u9fff]+)|(?P<hangul>[\uac00-\ud7af]+)|(?P<letters>[^\W\d_]+)"
+    r"|(?P<one>\d|\s*\n\s*| {2,})|(?P<marks>(?:[^\w\s]|_)+)"
+)
+
+
+def _piece_tokens(piece: re.Match[str]) -> int:
+    kind, length = str(piece.lastgroup), len(piece[0])
+    if kind == "one" or (kind == "latin" and length <= _EVERYDAY_WORD):
+        return 1
+    return math.ceil(length / _LETTERS_PER_TOKEN.get(kind, _LETTERS_OF_LONG_WORDS))
 
 
 def count_tokens(text: str) -> int:
-    """About as many tokens as a byte-pair tokenizer makes of a text, rather one too many than one too few."""
-    return sum(math.ceil(len(piece) / _LETTERS_PER_TOKEN) if piece.isalpha() else 1 for piece in _PIECE.findall(text))
+    """About as many tokens as a byte-pair tokenizer makes of a text."""
+    return sum(_piece_tokens(piece) for piece in _PIECE.finditer(text))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ SHORT = {"role": "user", "content": "Say hi."}
         ("Say hi.", 3, 3),
         ("今天天气很好", 4, 6),
         ("1234567890", 10, 10),
-        ("internationalization", 2, 4),
+        ("internationalization", 2, 5),
         ("x = [1, 2]\n", 7, 9),
     ],
 )
