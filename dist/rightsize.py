@@ -8,6 +8,7 @@ description: Sends every chat to the right-size model: small, medium or large on
 """
 # Made by scripts/bundle.py from pipelines/rightsize.py: change that file, not this one.
 
+import aiohttp
 import asyncio
 import importlib
 import importlib.util
@@ -19,8 +20,8 @@ import re
 import time
 import traceback
 import unicodedata
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from hashlib import blake2b
 from importlib import import_module
@@ -28,8 +29,8 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_valid
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from types import SimpleNamespace
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any, Protocol, Self
+from urllib.parse import quote, urlsplit
 
 # ---- rightsize/errors.py -------------------------------------------------------------------------
 # The errors a user can meet. The text of each is one sentence that says what to do.
@@ -138,6 +139,308 @@ class UnexpectedFailure(RightsizeError):
             "or pick a model directly and tell an administrator."
         )
 
+# ---- rightsize/facts.py --------------------------------------------------------------------------
+# What a model's server tells of it, and how values that may be anything are read.
+
+@dataclass(frozen=True)
+class Facts:
+    """What is told of one model; None means that nothing tells.
+
+    `parameters_billion` is in 10^9 parameters, of all experts where there are several; `context_window` in tokens,
+    for one request; `resident` says that the model is in memory, so that it answers without loading first.
+    """
+
+    parameters_billion: float | None = None
+    quantization: str | None = None
+    context_window: int | None = None
+    vision: bool | None = None
+    tools: bool | None = None
+    chat: bool | None = None
+    resident: bool | None = None
+
+    def or_else(self, other: "Facts") -> Self:
+        """These facts, and the other's where these tell nothing."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return type(self)(**{name: getattr(other, name) if value is None else value for name, value in told.items()})
+
+
+# More tokens than any model reads, and more parameters than any has: a larger number is a mistake.
+_MOST_TOKENS = 10**9
+_MOST_PARAMETERS = 10**14
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The value if it is a mapping, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def flag(value: Any) -> bool | None:
+    """The value if it is true or false, else None."""
+    return value if isinstance(value, bool) else None
+
+
+def words(value: Any) -> list[str]:
+    """The strings of a list, or nothing if the value is no list."""
+    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
+
+
+def label(value: Any) -> str | None:
+    """A short text such as the name of a quantization, else None."""
+    return value.strip()[:40] or None if isinstance(value, str) else None
+
+
+def _positive(value: Any, most: int) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most else None
+
+
+def token_count(value: Any) -> int | None:
+    """A number of tokens that a model can read, else None."""
+    return _positive(value, _MOST_TOKENS)
+
+
+def billions(value: Any) -> float | None:
+    """A number of parameters as billions, else None."""
+    parameters = _positive(value, _MOST_PARAMETERS)
+    return None if parameters is None else parameters / 1e9
+
+
+def parse_parameter_size(text: str) -> float | None:
+    """Read a size as Ollama and LM Studio write it ("3.2B", "137M", "8x7B") as billions; None if it is not one."""
+    match = re.fullmatch(
+        r"\s*(?:(\d{1,4})\s*x\s*)?(\d{1,9}(?:\.\d{1,9})?)\s*([KMBT])\s*", text, re.IGNORECASE | re.ASCII
+    )
+    if not match:
+        return None
+    scale = {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}[match[3].upper()]
+    return int(match[1] or 1) * float(match[2]) * scale
+
+
+def parameters_from_name(name: str) -> float | None:
+    """Read a size such as `-32b` or `:3b` out of a model's name, as billions of parameters."""
+    sizes = [
+        size
+        for match in re.finditer(r"(?:^|[-:_/ ])((?:\d+x)?\d+(?:\.\d+)?[bm])(?=$|[-:_/ .])", name, re.IGNORECASE)
+        if (size := parse_parameter_size(match[1])) is not None
+    ]
+    return max(sizes, default=None)
+
+# ---- rightsize/llama_cpp.py ----------------------------------------------------------------------
+# What llama.cpp's server tells of a model: in GET /v1/models and GET /props.
+#
+# https://github.com/ggml-org/llama.cpp/tree/master/tools/server, whose answers of build b1-86a2835 are in tests/engines.
+# As a router of several models it lists also those that are not loaded, with the arguments they would be started with.
+
+_CONTEXT = ("--ctx-size", "-c")
+_SLOTS = ("--parallel", "-np")
+_SHARED = ("--kv-unified", "-kvu")
+_NOT_SHARED = ("--no-kv-unified", "-no-kvu")
+_PROJECTOR = ("--mmproj", "-mm", "--mmproj-url", "-mmu")
+_NO_PROJECTOR = ("--no-mmproj", "--no-mmproj-auto")
+# With one of these the server fetches the model itself, and its projector where there is one.
+_FETCHED = ("--hf-repo", "-hf", "-hfr", "--docker-repo", "-dr")
+_FILE = ("--model", "-m", "--hf-file", "-hff")
+# The server is started for one of these and not for chats.
+_OTHER_WORK = ("--embedding", "--embeddings", "--rerank", "--reranking")
+
+
+def _split(arguments: Sequence[str]) -> list[str]:
+    """Arguments with `--name=value` taken apart."""
+    return [part for argument in arguments for part in argument.split("=", 1 if argument.startswith("-") else 0)]
+
+
+def _values(arguments: Sequence[str], names: Sequence[str]) -> list[str]:
+    """What follows each of the names."""
+    return [arguments[place + 1].strip() for place, name in enumerate(arguments[:-1]) if name in names]
+
+
+def _number(arguments: Sequence[str], names: Sequence[str]) -> int | None:
+    """The number that follows the last of the names; None if there is none, or it is no number."""
+    text = next(reversed(_values(arguments, names)), "")
+    return int(text) if re.fullmatch(r"-?[0-9]{1,12}", text) else None
+
+
+def _size_of_file(arguments: Sequence[str]) -> float | None:
+    """The parameters in the name of the file or the repository that the model is loaded from, in billions."""
+    places = _values(arguments, (*_FILE, *_FETCHED))
+    sizes = [parameters_from_name(re.split(r"[/\\]", place)[-1]) for place in places]
+    return max((size for size in sizes if size is not None), default=None)
+
+
+def _has(arguments: Sequence[str], names: Sequence[str]) -> bool:
+    return any(argument in names for argument in arguments)
+
+
+def window_from_arguments(given: Sequence[str], trained_on: int | None = None) -> int | None:
+    """The context window of one request, in tokens, with which a model will be started; None if unknown.
+
+    Several slots share the context out in equal parts, unless it is unified; as many slots as the server likes
+    (no number of them, or a negative one) make it unified. A context of 0 is what the model was `trained_on`.
+    """
+    arguments = _split(given)
+    context, slots = _number(arguments, _CONTEXT), _number(arguments, _SLOTS)
+    if context is None or context < 0:
+        return None
+    context = context or trained_on
+    shared = _has(arguments, _SHARED) and not _has(arguments, _NOT_SHARED)
+    if context is not None and slots is not None and slots > 1 and not shared:
+        context //= slots
+    return token_count(context)
+
+
+def _vision(entry: Mapping[str, Any], arguments: Sequence[str]) -> bool | None:
+    modalities = mapping(entry.get("architecture")).get("input_modalities")
+    if "image" in words(modalities):
+        return True
+    if "status" not in entry:
+        return False if isinstance(modalities, list) else None
+    # Measured: a router lists "text" alone for a model with a projector as long as it is not loaded.
+    if _has(arguments, _NO_PROJECTOR):
+        return False
+    if _has(arguments, _PROJECTOR):
+        return True
+    return False if _has(arguments, _FILE) and not _has(arguments, _FETCHED) else None
+
+
+def llama_cpp_facts(entry: Mapping[str, Any]) -> Facts:
+    """The facts of an entry of GET /v1/models.
+
+    `meta.n_ctx` is the window of one slot (measured). A server of one model lists no status: it has it loaded.
+    """
+    meta = mapping(entry.get("meta"))
+    status = mapping(entry.get("status"))
+    arguments = _split(words(status.get("args")))
+    state = status.get("value")
+    resident = state == "loaded" if isinstance(state, str) else None
+    return Facts(
+        parameters_billion=billions(meta.get("n_params")) or _size_of_file(arguments),
+        quantization=label(meta.get("ftype")),
+        context_window=token_count(meta.get("n_ctx"))
+        or window_from_arguments(arguments, token_count(meta.get("n_ctx_train"))),
+        vision=_vision(entry, arguments),
+        chat=False if _has(arguments, _OTHER_WORK) else None,
+        resident=resident if "status" in entry else True,
+    )
+
+
+def is_router_entry(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of GET /v1/models is one of a router's."""
+    return "status" in entry
+
+
+def has_props(entry: Mapping[str, Any]) -> bool:
+    """Whether GET /props can tell of a model: a router passes the question on to a model that runs."""
+    return not is_router_entry(entry) or mapping(entry.get("status")).get("value") in ("loaded", "sleeping")
+
+
+def llama_cpp_abilities(props: Mapping[str, Any]) -> Facts:
+    """The facts of GET /props that stay the same for as long as the model is the same."""
+    caps = mapping(props.get("chat_template_caps"))
+    takes, calls = flag(caps.get("supports_tools")), flag(caps.get("supports_tool_calls"))
+    return Facts(
+        quantization=label(props.get("model_ftype")),
+        vision=flag(mapping(props.get("modalities")).get("vision")),
+        tools=None if takes is None or calls is None else takes and calls,
+    )
+
+
+def llama_cpp_props(props: Mapping[str, Any]) -> Facts:
+    """The facts of GET /props of a server of one model, which says there that it sleeps."""
+    sleeping = flag(props.get("is_sleeping"))
+    return replace(
+        llama_cpp_abilities(props),
+        context_window=token_count(mapping(props.get("default_generation_settings")).get("n_ctx")),
+        resident=None if sleeping is None else not sleeping,
+    )
+
+# ---- rightsize/vllm.py ---------------------------------------------------------------------------
+# What vLLM tells of a model: in GET /v1/models, and nothing about what it sees or whether it takes tools.
+#
+# `ModelCard` in vllm/entrypoints/openai/engine/protocol.py of https://github.com/vllm-project/vllm.
+
+def vllm_facts(entry: Mapping[str, Any]) -> Facts:
+    """The facts of an entry of GET /v1/models.
+
+    What is listed is loaded. The weights may be served under any name: `root` is where they come from, and for an
+    adapter `parent` is the model that it adapts.
+    """
+    names = [name for field in ("id", "parent", "root") if isinstance(name := entry.get(field), str)]
+    sizes = [size for name in names if (size := parameters_from_name(name)) is not None]
+    return Facts(
+        parameters_billion=sizes[0] if sizes else None,
+        context_window=token_count(entry.get("max_model_len")),
+        resident=True,
+    )
+
+# ---- rightsize/engines.py ------------------------------------------------------------------------
+# Which local engine serves a model, told by the shape of its answers, and what it tells of the model.
+
+class Engine(StrEnum):
+    """A server of models with an OpenAI-compatible API that tells more of them than their names."""
+
+    LLAMA_CPP = "llama.cpp"
+    LM_STUDIO = "LM Studio"
+    VLLM = "vLLM"
+
+
+# How the URLs end that Open WebUI is given for such servers.
+_ENDS_OF_BASE = ("/api/v1", "/api/v0", "/v1")
+
+
+def server_root(base_url: str) -> str:
+    """The address under which a server has its other endpoints: a connection's URL without `/v1`."""
+    base = base_url.rstrip("/")
+    for end in _ENDS_OF_BASE:
+        if base.endswith(end):
+            return base.removesuffix(end)
+    return base
+
+
+def engine_of(entry: Mapping[str, Any]) -> Engine | None:
+    """The engine that an entry of GET /v1/models comes from, or None if its fields do not tell."""
+    owner = entry.get("owned_by")
+    if owner == "llamacpp" or "n_vocab" in mapping(entry.get("meta")):
+        return Engine.LLAMA_CPP
+    if owner == "vllm" or "max_model_len" in entry:
+        return Engine.VLLM
+    return None
+
+
+def facts_of(entry: Mapping[str, Any]) -> Facts:
+    """What an entry of GET /v1/models tells."""
+    engine = engine_of(entry)
+    if engine is Engine.LLAMA_CPP:
+        return llama_cpp_facts(entry)
+    return vllm_facts(entry) if engine is Engine.VLLM else Facts()
+
+
+def servers_own(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The server's entry in an entry of Open WebUI's list, which keeps it under `openai`."""
+    own = entry.get("openai")
+    return own if isinstance(own, Mapping) else {}
+
+
+def listed_entries(body: Any) -> list[Mapping[str, Any]]:
+    """The entries of an answer to GET /v1/models; none if it is not one."""
+    listed = body if isinstance(body, list) else mapping(body).get("data")
+    return [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
+
+
+def facts_of_list(entries: Sequence[Mapping[str, Any]]) -> dict[str, Facts]:
+    """What GET /v1/models tells, by id and by alias; an adapter has the window of the model that it adapts."""
+    facts: dict[str, Facts] = {}
+    for entry in entries:
+        facts.update(dict.fromkeys([str(entry.get("id", "")), *words(entry.get("aliases"))], facts_of(entry)))
+    for entry in entries:
+        name, parent = str(entry.get("id", "")), entry.get("parent")
+        if isinstance(parent, str) and parent in facts:
+            facts[name] = facts[name].or_else(facts[parent])
+    return facts
+
+
+def answers_for_every_name(entries: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a server answers with its one model whatever name it is asked for: llama.cpp, but as a router."""
+    return len(entries) == 1 and engine_of(entries[0]) is Engine.LLAMA_CPP and not is_router_entry(entries[0])
+
 # ---- rightsize/settings.py -----------------------------------------------------------------------
 # What an administrator may set. The valves in the admin panel are these models.
 
@@ -242,10 +545,14 @@ class Location(StrEnum):
 
 @dataclass(frozen=True)
 class Connection:
-    """One connection of Open WebUI; `mark` is its connection_type where an administrator saved one."""
+    """One connection of Open WebUI; `mark` is its connection_type where an administrator saved one.
+
+    Open WebUI puts `prefix` and a dot before the ids of the connection's models.
+    """
 
     url: str
     mark: str | None = None
+    prefix: str | None = None
 
 
 @dataclass(frozen=True)
@@ -292,6 +599,13 @@ def _connection(connections: tuple[Connection, ...], index: Any) -> Connection |
     return None
 
 
+def server_model_id(entry: Mapping[str, Any], connections: Connections) -> str:
+    """The id by which an OpenAI-compatible server knows the model of an entry: without the connection's prefix."""
+    model_id = str(entry.get("id", ""))
+    connection = _connection(connections.openai, entry.get("urlIdx"))
+    return model_id.removeprefix(f"{connection.prefix}.") if connection and connection.prefix else model_id
+
+
 def locate(entry: Mapping[str, Any], connections: Connections, settings: RoutingSettings) -> Location:
     """Say where the model of one entry of Open WebUI's model list runs.
 
@@ -326,6 +640,32 @@ def locate(entry: Mapping[str, Any], connections: Connections, settings: Routing
         if connection is not None and (connection.mark == "local" or host_of(connection.url) in vouched_for):
             return Location.LOCAL
     return Location.CLOUD
+
+# ---- rightsize/ollama.py -------------------------------------------------------------------------
+# What Ollama tells of a model: in /api/tags, which Open WebUI lists under `ollama`, and in /api/show.
+
+def _context_length(show: Mapping[str, Any]) -> int | None:
+    """`model_info["<architecture>.context_length"]`, in tokens."""
+    for key, value in mapping(show.get("model_info")).items():
+        if str(key).endswith(".context_length") and token_count(value):
+            return token_count(value)
+    return None
+
+
+def ollama_facts(entry: Mapping[str, Any], show: Mapping[str, Any]) -> Facts:
+    """The facts of an entry of Open WebUI's list; `show` is empty where Ollama did not answer."""
+    details = mapping(mapping(entry.get("ollama")).get("details"))
+    told = isinstance(show.get("capabilities"), list)
+    able = words(show.get("capabilities"))
+    return Facts(
+        parameters_billion=parse_parameter_size(str(details.get("parameter_size", ""))),
+        quantization=label(details.get("quantization_level")),
+        context_window=_context_length(show),
+        vision="vision" in able if told else None,
+        tools="tools" in able if told else None,
+        chat="completion" in able if told else None,
+        resident=flag(entry.get("loaded")),
+    )
 
 # ---- rightsize/catalogue.py ----------------------------------------------------------------------
 # The models there are: what each can do, its tier, and whether it is local or in the cloud.
@@ -396,31 +736,13 @@ class Catalogue:
         return next((model for model in self.models if model.id == model_id), None)
 
 
-# Families and names of models that embed or transcribe and cannot chat; Ollama's `capabilities` decides
-# where it is given, this only where it is not (Ollama before 0.6.4, and OpenAI-compatible servers).
+# Families and names of models that embed, rank or transcribe and cannot chat. Where the server tells what a model is
+# for, that decides; this is for where it does not (Ollama before 0.6.4, and most OpenAI-compatible servers).
 _NOT_CHAT = re.compile(
-    r"\b(embed\w*|bert|nomic-bert|rerank\w*|whisper|tts|dall-e|moderation|realtime|transcribe|image|sora|audio)\b|embed",
+    r"\b(embed\w*|bert|nomic-bert|bge|e5|gte|minilm|colbert|splade|rerank\w*|whisper|tts|dall-e|moderation|realtime|"
+    r"transcribe|image|sora|audio)\b|embed",
     re.IGNORECASE,
 )
-
-
-def parse_parameter_size(text: str) -> float | None:
-    """Read Ollama's `parameter_size` ("3.2B", "137M", "8x7B") as billions of parameters; None if it is not one."""
-    match = re.fullmatch(r"\s*(?:(\d+)\s*x\s*)?(\d+(?:\.\d+)?)\s*([KMBT])\s*", text, re.IGNORECASE)
-    if not match:
-        return None
-    scale = {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}[match[3].upper()]
-    return int(match[1] or 1) * float(match[2]) * scale
-
-
-def parameters_from_name(name: str) -> float | None:
-    """Read a size such as `-32b` or `:3b` out of a model's name, as billions of parameters."""
-    sizes = [
-        size
-        for match in re.finditer(r"(?:^|[-:_/ ])((?:\d+x)?\d+(?:\.\d+)?[bm])(?=$|[-:_/ .])", name, re.IGNORECASE)
-        if (size := parse_parameter_size(match[1])) is not None
-    ]
-    return max(sizes, default=None)
 
 
 def tier_for(model_id: str, location: Location, billions: float | None, settings: RoutingSettings) -> Tier:
@@ -440,28 +762,6 @@ def tier_for(model_id: str, location: Location, billions: float | None, settings
     return Tier.MEDIUM if billions <= settings.medium_up_to_billion else Tier.LARGE
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _context_window(show: Mapping[str, Any]) -> int | None:
-    """`model_info["<architecture>.context_length"]` of Ollama's /api/show, in tokens."""
-    for key, value in _mapping(show.get("model_info")).items():
-        if key.endswith(".context_length") and isinstance(value, int) and value > 0:
-            return value
-    return None
-
-
-def _capabilities(entry: Mapping[str, Any], show: Mapping[str, Any], searched_text: str) -> Capabilities:
-    overrides = _mapping(_mapping(_mapping(entry.get("info")).get("meta")).get("capabilities"))
-    shown = show.get("capabilities")
-    if isinstance(shown, list):
-        return Capabilities(vision="vision" in shown, tools="tools" in shown, chat="completion" in shown)
-    # Open WebUI's own switch says what an administrator allows, so it can only be trusted to take vision away.
-    vision = False if overrides.get("vision") is False else None
-    return Capabilities(vision=vision, tools=None, chat=_NOT_CHAT.search(searched_text) is None)
-
-
 def backend_of(entry: Mapping[str, Any]) -> Backend:
     """Which backend serves an entry of Open WebUI's model list."""
     if entry.get("pipe"):
@@ -474,35 +774,50 @@ def is_base_model(entry: Mapping[str, Any]) -> bool:
     return not entry.get("preset") and not entry.get("arena") and entry.get("owned_by") != "arena"
 
 
-def build_model(
-    entry: Mapping[str, Any], show: Mapping[str, Any], connections: Connections, settings: RoutingSettings
-) -> Model:
-    """Turn one entry of Open WebUI's model list, and Ollama's /api/show for it, into a Model.
+def _capabilities(entry: Mapping[str, Any], facts: Facts) -> Capabilities:
+    vision, chat = facts.vision, facts.chat
+    if vision is None:
+        # Open WebUI's own switch says what an administrator allows, so it can only be trusted to take vision away.
+        allowed = mapping(mapping(mapping(entry.get("info")).get("meta")).get("capabilities"))
+        vision = False if allowed.get("vision") is False else None
+    if chat is None:
+        families = words(mapping(mapping(entry.get("ollama")).get("details")).get("families"))
+        chat = _NOT_CHAT.search(" ".join([str(entry.get("id", "")), *families])) is None
+    return Capabilities(vision=vision, tools=facts.tools, chat=chat)
 
-    `show` is empty where the backend is not Ollama or did not answer.
+
+def build_model(
+    entry: Mapping[str, Any],
+    show: Mapping[str, Any],
+    connections: Connections,
+    settings: RoutingSettings,
+    told: Facts | None = None,
+) -> Model:
+    """Turn one entry of Open WebUI's model list into a Model.
+
+    `show` is Ollama's /api/show for it, empty where the backend is not Ollama or did not answer; `told` is what the
+    model's server told when it was asked, which goes before what Open WebUI's list remembers of it.
     """
     model_id = str(entry.get("id", ""))
-    name = str(entry.get("name") or model_id)
-    tags = _mapping(entry.get("ollama"))
-    details = _mapping(tags.get("details"))
+    backend = backend_of(entry)
+    listed = ollama_facts(entry, show) if backend is Backend.OLLAMA else facts_of(servers_own(entry))
+    facts = told.or_else(listed) if told else listed
     location = locate(entry, connections, settings)
-    billions = parse_parameter_size(str(details.get("parameter_size", "")))
+    billions = facts.parameters_billion
     if billions is None:
-        billions = parameters_from_name(model_id)
-    families = details.get("families")
-    searched = " ".join([model_id, *(families if isinstance(families, list) else [])])
+        billions = parameters_from_name(server_model_id(entry, connections))
     created = entry.get("created")
     return Model(
         id=model_id,
-        name=name,
-        backend=backend_of(entry),
+        name=str(entry.get("name") or model_id),
+        backend=backend,
         location=location,
         tier=tier_for(model_id, location, billions, settings),
         parameters_billion=billions,
-        quantization=details.get("quantization_level") or None,
-        context_window=_context_window(show),
-        capabilities=_capabilities(entry, show, searched),
-        resident=bool(entry.get("loaded")),
+        quantization=facts.quantization,
+        context_window=facts.context_window,
+        capabilities=_capabilities(entry, facts),
+        resident=bool(entry.get("loaded")) if facts.resident is None else facts.resident,
         created=created if isinstance(created, int) else 0,
     )
 
@@ -512,10 +827,12 @@ def build_catalogue(
     shows: Mapping[str, Mapping[str, Any]],
     connections: Connections,
     settings: RoutingSettings,
+    told: Mapping[str, Facts] | None = None,
 ) -> Catalogue:
     """Build the catalogue from Open WebUI's model list.
 
-    `entries` are the models that the user may use; `shows` maps a model id to Ollama's /api/show.
+    `entries` are the models that the user may use; `shows` maps a model id to Ollama's /api/show, and `told` to what
+    another local engine told of the model.
     Left out: presets and arenas (they stand for others), models that cannot chat, models that the
     administrator excluded, and functions unless one is named as the frontier model, since where a
     function sends a message cannot be known.
@@ -528,7 +845,7 @@ def build_catalogue(
             continue
         if backend_of(entry) is Backend.FUNCTION and model_id != settings.frontier_model.strip():
             continue
-        model = build_model(entry, shows.get(model_id, {}), connections, settings)
+        model = build_model(entry, shows.get(model_id, {}), connections, settings, (told or {}).get(model_id))
         if model.capabilities.chat:
             models.append(model)
     return Catalogue(tuple(models))
@@ -578,12 +895,19 @@ def asked_context_window(body: Mapping[str, Any]) -> int | None:
     value = body.get("num_ctx") or (options.get("num_ctx") if isinstance(options, Mapping) else None)
     return value if isinstance(value, int) and value > 0 else None
 
+
+def without_tools(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of the body without the tools on offer."""
+    return {name: value for name, value in body.items() if name not in ("tools", "tool_choice", "parallel_tool_calls")}
+
 # ---- rightsize/request.py ------------------------------------------------------------------------
 # A chat request as the rest of the core sees it, read from an OpenAI-style body.
 
 # OpenAI's rule of thumb is four characters of English a token; counting UTF-8 bytes instead
 # keeps it honest for scripts where one character is a token.
 BYTES_PER_TOKEN = 4
+# What Ollama counts for an image, whatever its size (server/prompt.go).
+IMAGE_TOKENS = 768
 # Room kept free for the answer, in tokens.
 ANSWER_TOKENS = 1024
 
@@ -607,14 +931,19 @@ class Message:
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What was asked: the messages in order, and whether tools are on offer.
+    """What was asked: the messages in order, and how many tokens the specifications of the tools on offer take.
 
     `typed` is what the user wrote last, where it is known apart from what was put around it.
     """
 
     messages: tuple[Message, ...]
-    offers_tools: bool = False
+    tool_tokens: int = 0
     typed: str = ""
+
+    @property
+    def offers_tools(self) -> bool:
+        """Whether tools are on offer."""
+        return self.tool_tokens > 0
 
     @property
     def questions(self) -> list[str]:
@@ -639,9 +968,18 @@ class ChatRequest:
 
     @property
     def tokens(self) -> int:
-        """Estimated tokens of all the text."""
-        size = sum(len(text.encode("utf-8", "replace")) for message in self.messages for text in message.strings)
-        return math.ceil(size / BYTES_PER_TOKEN)
+        """Estimated tokens of all the text and images, without the tools on offer."""
+        text = _estimate_tokens(text for message in self.messages for text in message.strings)
+        return text + IMAGE_TOKENS * self.attachments.count("image")
+
+    @property
+    def tokens_with_tools(self) -> int:
+        """Estimated tokens of all that `tokens` counts and of the specifications of the tools on offer."""
+        return self.tokens + self.tool_tokens
+
+
+def _estimate_tokens(texts: Iterable[str]) -> int:
+    return math.ceil(sum(len(text.encode("utf-8", "replace")) for text in texts) / BYTES_PER_TOKEN)
 
 
 def _strings(value: Any, key: str = "") -> Iterator[str]:
@@ -688,7 +1026,10 @@ def read_request(body: Mapping[str, Any], typed: str = "") -> ChatRequest:
         attachments += ("image",) * len(raw.get("images") or [])
         strings = tuple(_strings({key: value for key, value in raw.items() if key != "images"}))
         messages.append(Message(str(raw.get("role", "user")), text, strings, attachments))
-    return ChatRequest(tuple(messages), offers_tools=bool(body.get("tools")), typed=typed)
+    # A chat template writes the specifications into the prompt as the JSON that they come as.
+    tools = body.get("tools")
+    specifications = [json.dumps(tools, ensure_ascii=False, default=str)] if tools else []
+    return ChatRequest(tuple(messages), tool_tokens=_estimate_tokens(specifications), typed=typed)
 
 
 def parse_request(body: Mapping[str, Any], typed: str = "") -> ChatRequest:
@@ -707,6 +1048,10 @@ def parse_request(body: Mapping[str, Any], typed: str = "") -> ChatRequest:
 # Without a language model nobody can tell a private person's name from a public one's, so a name counts only where
 # its surroundings make it a private one: "my name is ...", "patient ...", "call ... on", a title, a signature.
 
+# Between words. Every run is bounded: two unbounded ones side by side take the square of what lies between them.
+_GAP = r"\s{1,8}"
+_MAYBE_GAP = r"\s{0,8}"
+_NEXT_LINE = r"[ \t]{0,8}(?:\n[ \t]{0,8}){1,8}"
 # A word starts where no letter stands before it and has an end: without both, a megabyte of capitals takes hours.
 _WORD = r"(?<!\w)[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’\-]){1,40}(?!\w)"
 _PARTICLES = r"(?:(?:van|von|de|der|den|la|le|di|da|al|bin)\s{1,8}){0,3}"
@@ -718,34 +1063,35 @@ _FULL_NAME = rf"(?-i:{_WORD}{_NEXT_WORD})"
 _UNCASED = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u05d0-\u05ea\u0620-\u064a\u0900-\u097f]{2,20}"
 
 _INTRODUCTION = (
-    r"(?:i(?:['’]m|\s+am)\s+called|ich\s+hei(?:ß|ss)e|mein\s+name\s+ist|je\s+m['’]appelle|mon\s+nom\s+est|me\s+llamo|"
-    r"mi\s+nombre\s+es|mi\s+chiamo|ik\s+heet|o\s+meu\s+nome\s+é|jeg\s+heter|jag\s+heter|nazywam\s+się)"
+    rf"(?:i(?:['’]m|{_GAP}am){_GAP}called|ich{_GAP}hei(?:ß|ss)e|mein{_GAP}name{_GAP}ist|je{_GAP}m['’]appelle|"
+    rf"mon{_GAP}nom{_GAP}est|me{_GAP}llamo|mi{_GAP}nombre{_GAP}es|mi{_GAP}chiamo|ik{_GAP}heet|o{_GAP}meu{_GAP}nome{_GAP}é|"
+    rf"jeg{_GAP}heter|jag{_GAP}heter|nazywam{_GAP}się)"
 )
 _TITLE = r"(?:mr|mrs|ms|miss|mx|dr|prof|herr|frau|madame|monsieur|se[nñ]or|se[nñ]ora)"
 _RELATION = (
     r"(?:client|customer|employee|applicant|candidate|tenant|claimant|defendant|colleague|neighbou?r|husband|wife|son|"
     r"daughter|mother|father|sister|brother|boyfriend|girlfriend|boss|manager|doctor|friend)"
 )
-_REACH = r"(?:call|contact|email|e-mail|text|phone|ring|reach|write\s+to|remind|invite|meet|ask)"
-_HAPPENED = r"(?:diagnosed|hospitali[sz]ed|fired|arrested|pregnant|born\s+on|hired|prescribed|admitted)"
+_REACH = rf"(?:call|contact|email|e-mail|text|phone|ring|reach|write{_GAP}to|remind|invite|meet|ask)"
+_HAPPENED = rf"(?:diagnosed|hospitali[sz]ed|fired|arrested|pregnant|born{_GAP}on|hired|prescribed|admitted)"
 _BELONGING = r"(?:phone|number|address|e-?mail|salary|diagnosis|medical|birthday|account|passport|password)"
 
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
-        rf"\bname(?:['’]s|\s+is|\s*:)\s+(?P<name>{_PERSON}|{_UNCASED})",
+        rf"\bname(?:['’]s|{_GAP}is|{_MAYBE_GAP}:){_GAP}(?P<name>{_PERSON}|{_UNCASED})",
         # Whoever introduces themselves need not write capitals.
-        r"\bmy\s+name(?:['’]s|\s+is)\s+(?P<name>[^\W\d_]{2,40})",
-        rf"(?:\b{_INTRODUCTION}\s+|姓名\s*[:：]?\s*|我叫|私の名前は)(?P<name>{_PERSON}|{_UNCASED})",
-        rf"\b(?:i\s+am|i['’]m)\s+(?P<name>{_FULL_NAME})",
-        rf"\b{_TITLE}\b\.?\s+(?P<name>{_PERSON})",
-        rf"\b(?:my|our|his|her|their|your|the)\s+{_RELATION}\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
-        rf"\bpatient\s*(?:name\s*)?[,:]?\s+(?P<name>{_PERSON})",
-        rf"\b{_REACH}\s+(?P<name>{_FULL_NAME})",
-        rf"^[ \t]*(?:dear|hi|hello)[ \t]+(?P<name>{_PERSON})\s*[,!:]",
-        rf"\b(?:sincerely|regards|cheers|best\s+wishes|yours|love)\s*,?\s*\n+\s*(?P<name>{_FULL_NAME})",
-        rf"(?P<name>{_FULL_NAME})(?:['’]s)?\s+(?:was|is|has\s+been|were)\s+{_HAPPENED}",
-        rf"(?P<name>{_FULL_NAME})['’]s\s+{_BELONGING}",
+        rf"\bmy{_GAP}name(?:['’]s|{_GAP}is){_GAP}(?P<name>[^\W\d_]{{2,40}})",
+        rf"(?:\b{_INTRODUCTION}{_GAP}|姓名{_MAYBE_GAP}[:：]?{_MAYBE_GAP}|我叫|私の名前は)(?P<name>{_PERSON}|{_UNCASED})",
+        rf"\b(?:i{_GAP}am|i['’]m){_GAP}(?P<name>{_FULL_NAME})",
+        rf"\b{_TITLE}\b\.?{_GAP}(?P<name>{_PERSON})",
+        rf"\b(?:my|our|his|her|their|your|the){_GAP}{_RELATION}{_MAYBE_GAP}(?:name{_MAYBE_GAP})?[,:]?{_GAP}(?P<name>{_PERSON})",
+        rf"\bpatient{_MAYBE_GAP}(?:name{_MAYBE_GAP})?[,:]?{_GAP}(?P<name>{_PERSON})",
+        rf"\b{_REACH}{_GAP}(?P<name>{_FULL_NAME})",
+        rf"^[ \t]{{0,8}}(?:dear|hi|hello)[ \t]{{1,8}}(?P<name>{_PERSON}){_MAYBE_GAP}[,!:]",
+        rf"\b(?:sincerely|regards|cheers|best{_GAP}wishes|yours|love)[ \t]{{0,8}},?{_NEXT_LINE}(?P<name>{_FULL_NAME})",
+        rf"(?P<name>{_FULL_NAME})(?:['’]s)?{_GAP}(?:was|is|has{_GAP}been|were){_GAP}{_HAPPENED}",
+        rf"(?P<name>{_FULL_NAME})['’]s{_GAP}{_BELONGING}",
     )
 )
 
@@ -965,8 +1311,9 @@ def _has_ip_address(text: str) -> bool:
 
 
 def _readable(text: str) -> str:
-    """The text as it looks: full-width digits as digits, and no invisible characters between them."""
-    return re.sub(r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]", "", unicodedata.normalize("NFKC", text))
+    """The text as it reads: full-width digits as digits, no invisible characters between them, and no wide gaps."""
+    seen = re.sub(r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]", "", unicodedata.normalize("NFKC", text))
+    return re.sub(r"\n(?: ?\n)+", "\n\n", re.sub(r"[^\S\n]+", " ", seen))
 
 
 def _detect(text: str, regions: tuple[str, ...]) -> Iterator[Kind]:
@@ -1205,7 +1552,7 @@ class Decision:
     """Which model answers and why.
 
     `found` is the personal data in the request, and `kept_local` says that it overruled a choice that could have
-    gone to the cloud; `without_tools` that no allowed model can use the tools on offer, so they are left out;
+    gone to the cloud; `without_tools` that no allowed model can take the tools on offer, so they are left out;
     `context_window` is what the backend is to be asked for, in tokens, or None for its own default.
     """
 
@@ -1291,6 +1638,12 @@ def _fit(models: list[Model], request: ChatRequest, where: str) -> list[Model]:
     return fitting
 
 
+def can_use_tools(model: Model, request: ChatRequest) -> bool:
+    """Whether a model takes the tools on offer, and holds their specifications beside the messages."""
+    needed = request.tokens_with_tools + ANSWER_TOKENS
+    return model.capabilities.tools is not False and (model.context_window is None or model.context_window >= needed)
+
+
 def _no_local_model(findings: Findings) -> Exception:
     if findings:
         return PersonalDataBlocked(f"it holds {findings.sentence}")
@@ -1347,11 +1700,13 @@ def decide(
     fitting = _fit(candidates, request, where)
     without_tools = False
     if request.offers_tools:
-        with_tools = [model for model in fitting if model.capabilities.tools is not False]
+        with_tools = [model for model in fitting if can_use_tools(model, request)]
         without_tools = not with_tools
         fitting = with_tools or fitting
         if without_tools:
-            reasons.append("no allowed model can use tools, so they were left out")
+            some_can = any(model.capabilities.tools is not False for model in fitting)
+            cause = "the tools on offer do not fit" if some_can else "no allowed model can use tools"
+            reasons.append(f"{cause}, so they were left out")
 
     reachable = wanted if wanted in LOCAL_TIERS or candidates is frontier else Tier.LARGE
     model = _nearest(fitting, reachable, settings)
@@ -1363,7 +1718,9 @@ def decide(
         found=findings,
         kept_local=bool(findings) and for_the_frontier and not all(model.is_local for model in frontier),
         without_tools=without_tools,
-        context_window=context_to_ask_for(model, request.tokens, asked_context),
+        context_window=context_to_ask_for(
+            model, request.tokens if without_tools else request.tokens_with_tools, asked_context
+        ),
     )
 
 # ---- rightsize/stream.py -------------------------------------------------------------------------
@@ -1463,6 +1820,54 @@ def as_backend_failure(model: str, error: Exception) -> RightsizeError:
         return error
     return BackendFailed(model, detail_of(getattr(error, "detail", None) or str(error)))
 
+# ---- rightsize_webui/server_answer.py ------------------------------------------------------------
+# One question to a model server over HTTP, asked so that no answer, however bad, can hold up or break a chat.
+
+# Open WebUI sends every model request with aiohttp: proxies and certificates hold here as they do there.
+
+# Bytes read of an answer. A router that lists hundreds of models, each with its arguments, stays far below.
+MOST_BYTES = 4_000_000
+
+
+@dataclass(frozen=True)
+class ServerAnswer:
+    """What a server answered: the HTTP status, and the JSON of its body, None where it is none."""
+
+    status: int
+    body: Any = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether asking again would bring the same: not so if the server failed, is busy or wants another key."""
+        return self.status < 500 and self.status not in (401, 403, 408, 429)
+
+
+async def get_json(
+    address: str, headers: Mapping[str, str], cookies: Mapping[str, str], ssl: Any, seconds: float
+) -> ServerAnswer | None:
+    """GET an address. Returns None if the server does not answer within `seconds`, or sends too much.
+
+    A redirection is not followed: the headers hold the connection's key, which is for this server alone.
+    """
+    timeout = aiohttp.ClientTimeout(total=seconds)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=True, cookies=cookies) as session,
+            session.get(address, headers=headers, ssl=ssl, allow_redirects=False) as response,
+        ):
+            text = bytearray()
+            async for chunk in response.content.iter_chunked(65_536):
+                text += chunk
+                if len(text) > MOST_BYTES:
+                    return None
+            status = response.status
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return None
+    try:
+        return ServerAnswer(status, json.loads(text))
+    except (ValueError, RecursionError):
+        return ServerAnswer(status)
+
 # ---- rightsize_webui/host.py ---------------------------------------------------------------------
 # Open WebUI, as far as Rightsize needs it. This module alone imports it.
 #
@@ -1473,16 +1878,26 @@ logger = logging.getLogger("rightsize")
 
 # Seconds to wait for Ollama's /api/show: without an answer the model's abilities count as unknown.
 SHOW_TIMEOUT = 5.0
+# Seconds to wait for the answer of another local engine, likewise.
+ENGINE_TIMEOUT = 2.0
+
+
+def _config_of(configs: Any, index: int, url: Any) -> Mapping[str, Any]:
+    """A connection's configuration: Open WebUI keeps it under its index, and once kept it under its URL."""
+    configs = configs if isinstance(configs, Mapping) else {}
+    config = configs.get(str(index), configs.get(url, {}))
+    return config if isinstance(config, Mapping) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _connections(urls: Any, configs: Any) -> tuple[Connection, ...]:
-    configs = configs if isinstance(configs, Mapping) else {}
     found = []
     for index, url in enumerate(urls if isinstance(urls, list) else []):
-        # Open WebUI keeps a connection's configuration under its index, and once kept it under its URL.
-        config = configs.get(str(index), configs.get(url, {}))
-        mark = config.get("connection_type") if isinstance(config, Mapping) else None
-        found.append(Connection(str(url), mark if isinstance(mark, str) else None))
+        config = _config_of(configs, index, url)
+        found.append(Connection(str(url), _text(config.get("connection_type")), _text(config.get("prefix_id"))))
     return tuple(found)
 
 
@@ -1542,6 +1957,31 @@ class OpenWebUI:
             logger.warning("Ollama's /api/show failed for %s: %s", model_id, type(error).__name__)
             return {}
         return shown if isinstance(shown, Mapping) else {}
+
+    async def ask_server(
+        self, request: Any, user: Any, index: int, connection: Connection, address: str
+    ) -> ServerAnswer | None:
+        """GET an address of an OpenAI-compatible connection's server, with that connection's key and headers.
+
+        Returns None if it does not answer, or if the connection at this index is another by now.
+        """
+        from open_webui.env import AIOHTTP_CLIENT_SESSION_SSL
+        from open_webui.models.config import Config
+        from open_webui.utils.headers import get_headers_and_cookies
+
+        saved = await Config.get_many("openai.api_base_urls", "openai.api_keys", "openai.api_configs")
+        urls, configs = saved.get("openai.api_base_urls"), saved.get("openai.api_configs")
+        if _connections(urls, configs)[index : index + 1] != (connection,):
+            return None
+        keys = saved.get("openai.api_keys") or []
+        headers, cookies = await get_headers_and_cookies(
+            request,
+            connection.url,
+            keys[index] if index < len(keys) else "",
+            dict(_config_of(configs, index, connection.url)),
+            user=user,
+        )
+        return await get_json(address, headers, cookies, AIOHTTP_CLIENT_SESSION_SSL, ENGINE_TIMEOUT)
 
     async def user(self, user: Mapping[str, Any]) -> Any:
         """Open WebUI's own user object for the `__user__` that functions are given."""
@@ -1715,8 +2155,7 @@ async def ask(
     sent["model"] = model.id
     sent["metadata"] = dict(metadata)
     if decision.without_tools:
-        sent.pop("tools", None)
-        sent.pop("tool_choice", None)
+        sent = without_tools(sent)
     try:
         response = await host.complete(request, sent, user)
     except Exception as error:
@@ -1775,8 +2214,260 @@ class Detection:
             logger.error("%s could not be installed: %s", ", ".join(packages), type(error).__name__)
         importlib.invalidate_caches()
 
+# ---- rightsize/lm_studio.py ----------------------------------------------------------------------
+# What LM Studio tells of a model: in GET /api/v1/models (0.4.0 and newer) and GET /api/v0/models (0.3.6 and newer).
+#
+# https://lmstudio.ai/docs/developer/rest/list and https://lmstudio.ai/docs/developer/rest/endpoints. Its
+# OpenAI-compatible list (GET /v1/models) holds nothing but the ids.
+
+_KINDS_OF_CHAT = ("llm", "vlm")
+_KINDS_OF_EMBEDDING = ("embedding", "embeddings")
+
+
+def _chat(kind: Any) -> bool | None:
+    if kind in _KINDS_OF_EMBEDDING:
+        return False
+    return True if kind in _KINDS_OF_CHAT else None
+
+
+def _facts_of_v0(entry: Mapping[str, Any]) -> Facts:
+    kind, state, able = entry.get("type"), entry.get("state"), entry.get("capabilities")
+    return Facts(
+        quantization=label(entry.get("quantization")),
+        context_window=token_count(entry.get("loaded_context_length")) or token_count(entry.get("max_context_length")),
+        vision=kind == "vlm" if kind in _KINDS_OF_CHAT else None,
+        tools="tool_use" in words(able) if isinstance(able, list) else None,
+        chat=_chat(kind),
+        resident=state == "loaded" if isinstance(state, str) else None,
+    )
+
+
+def _facts_of_v1(entry: Mapping[str, Any], instance: Mapping[str, Any]) -> Facts:
+    able = mapping(entry.get("capabilities"))
+    loaded = entry.get("loaded_instances")
+    return Facts(
+        parameters_billion=parse_parameter_size(str(entry.get("params_string") or "")),
+        quantization=label(mapping(entry.get("quantization")).get("name")),
+        context_window=token_count(mapping(instance.get("config")).get("context_length"))
+        or token_count(entry.get("max_context_length")),
+        vision=flag(able.get("vision")),
+        tools=flag(able.get("trained_for_tool_use")),
+        chat=_chat(entry.get("type")),
+        resident=bool(loaded) if isinstance(loaded, list) else None,
+    )
+
+
+def read_lm_studio_v0(body: Any) -> dict[str, Facts] | None:
+    """The facts of GET /api/v0/models by model id, or None if the answer is not LM Studio's."""
+    listed = mapping(body).get("data")
+    entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
+    if not any("state" in entry and _chat(entry.get("type")) is not None for entry in entries):
+        return None
+    return {str(entry.get("id", "")): _facts_of_v0(entry) for entry in entries}
+
+
+def read_lm_studio_v1(body: Any) -> dict[str, Facts] | None:
+    """The facts of GET /api/v1/models by model id, or None if the answer is not LM Studio's.
+
+    A loaded model goes by the ids of its instances too, each of which may have a window of its own.
+    """
+    listed = mapping(body).get("models")
+    entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
+    if not any("key" in entry and _chat(entry.get("type")) is not None for entry in entries):
+        return None
+    facts: dict[str, Facts] = {}
+    for entry in entries:
+        loaded = entry.get("loaded_instances")
+        instances = [item for item in loaded if isinstance(item, Mapping)] if isinstance(loaded, list) else []
+        by_id = {str(instance.get("id", "")): _facts_of_v1(entry, instance) for instance in instances}
+        key = str(entry.get("key", ""))
+        first = next(iter(by_id.values()), _facts_of_v1(entry, {}))
+        facts.update({key: first, **by_id})
+    return facts
+
+# ---- rightsize_webui/local_engines.py ------------------------------------------------------------
+# Ask the servers of local connections about their models: llama.cpp's server, LM Studio, vLLM.
+#
+# Open WebUI's list of models holds what they told when it was last refreshed, which can be long ago, and nothing that
+# their OpenAI-compatible lists leave out.
+
+logger = logging.getLogger("rightsize")
+
+# Seconds for which it is known which models are loaded, and everything else that a list of models tells.
+LIST_KEPT = 30.0
+# Seconds until a server that did not answer is asked again.
+FAILURE_KEPT = 30.0
+# Seconds for which a model's abilities are known, and that a server is none of those that tell more.
+ABILITIES_KEPT = 600.0
+# Seconds for all the questions to one server: they are asked while a chat waits for its model.
+ASK_WITHIN = 2.0
+
+# LM Studio's own lists, the newer first, and how each is read.
+_LM_STUDIO_LISTS = (("/api/v1/models", read_lm_studio_v1), ("/api/v0/models", read_lm_studio_v0))
+
+
+class AsksServers(Protocol):
+    """Whatever can put a question to the server of a connection."""
+
+    async def ask_server(
+        self, request: Any, user: Any, index: int, connection: Connection, address: str
+    ) -> ServerAnswer | None:
+        """The server's answer to GET an address, or None if there is none."""
+
+
+# Asks one server: given an address, its answer.
+Ask = Callable[[str], Awaitable[ServerAnswer]]
+
+
+class _NoAnswer(Exception):
+    """A server did not answer a question that it could answer another time."""
+
+
+@dataclass
+class _Server:
+    """What is known of the server of one connection, and until when; times are the clock's, in seconds."""
+
+    connection: Connection
+    facts: dict[str, Facts] = field(default_factory=dict)
+    for_every_name: Facts | None = None
+    engine: Engine | None = None
+    lm_studio_list: int = 0
+    ask_again_at: float = 0.0
+    abilities: dict[str, tuple[float, Facts]] = field(default_factory=dict)
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def facts_of_model(self, name: str) -> Facts | None:
+        """What the server has told of the model that it knows by this name; None if it is none of the engines."""
+        if self.engine is None:
+            return None
+        return self.facts.get(name, self.for_every_name or Facts(resident=False))
+
+    def forget_what_is_loaded(self) -> None:
+        """Keep what was told but for that: a server that no longer answers may have been started anew."""
+        self.facts = {name: replace(told, resident=None) for name, told in self.facts.items()}
+        if self.for_every_name is not None:
+            self.for_every_name = replace(self.for_every_name, resident=None)
+
+
+class LocalEngines:
+    """Remembers what the servers of local connections tell, and asks them anew when that has become old."""
+
+    def __init__(self, host: AsksServers, clock: Callable[[], float] = time.monotonic) -> None:
+        self._host = host
+        self._clock = clock
+        self._servers: dict[int, _Server] = {}
+
+    async def facts(
+        self,
+        request: Any,
+        user: Any,
+        entries: Sequence[Mapping[str, Any]],
+        connections: Connections,
+        settings: RoutingSettings,
+    ) -> dict[str, Facts]:
+        """What the servers tell, by the id of the entry of Open WebUI's list. Cloud servers are asked nothing."""
+        local = [
+            entry
+            for entry in entries
+            if is_base_model(entry)
+            and backend_of(entry) is Backend.OPENAI
+            and locate(entry, connections, settings) is Location.LOCAL
+        ]
+        indices = sorted({int(entry["urlIdx"]) for entry in local})
+        servers = dict(
+            zip(
+                indices,
+                await asyncio.gather(*(self._server(request, user, i, connections.openai[i]) for i in indices)),
+                strict=True,
+            )
+        )
+        found: dict[str, Facts] = {}
+        for entry in local:
+            told = servers[int(entry["urlIdx"])].facts_of_model(server_model_id(entry, connections))
+            if told is not None:
+                found[str(entry.get("id", ""))] = told
+        return found
+
+    async def _server(self, request: Any, user: Any, index: int, connection: Connection) -> _Server:
+        server = self._servers.get(index)
+        if server is None or server.connection != connection:
+            server = self._servers[index] = _Server(connection)
+        async with server.busy:
+            if self._clock() >= server.ask_again_at:
+                await self._refresh(request, user, index, server)
+        return server
+
+    async def _refresh(self, request: Any, user: Any, index: int, server: _Server) -> None:
+        async def ask(address: str) -> ServerAnswer:
+            answer = await self._host.ask_server(request, user, index, server.connection, address)
+            if answer is None or not answer.settled:
+                raise _NoAnswer
+            return answer
+
+        try:
+            async with asyncio.timeout(ASK_WITHIN):
+                kept = await self._ask_all(ask, server)
+        except Exception as error:
+            if not isinstance(error, _NoAnswer):
+                logger.warning("A local server could not be asked about its models: %s", type(error).__name__)
+            server.forget_what_is_loaded()
+            kept = FAILURE_KEPT
+        server.ask_again_at = self._clock() + kept
+
+    async def _ask_all(self, ask: Ask, server: _Server) -> float:
+        """Ask a server all there is to ask. Returns for how many seconds the answers hold.
+
+        Raises _NoAnswer if it does not answer.
+        """
+        if server.engine is Engine.LM_STUDIO and await self._ask_lm_studio(ask, server, server.lm_studio_list):
+            return LIST_KEPT
+        entries = listed_entries((await ask(f"{server.connection.url.rstrip('/')}/models")).body)
+        server.engine = next((engine for entry in entries if (engine := engine_of(entry))), None)
+        server.facts, server.for_every_name = facts_of_list(entries), None
+        if server.engine is Engine.LLAMA_CPP:
+            await self._ask_props(ask, server, entries)
+        if server.engine is not None:
+            return LIST_KEPT
+        for number in range(len(_LM_STUDIO_LISTS)):
+            if await self._ask_lm_studio(ask, server, number):
+                return LIST_KEPT
+        return ABILITIES_KEPT if entries else LIST_KEPT
+
+    async def _ask_lm_studio(self, ask: Ask, server: _Server, number: int) -> bool:
+        """Ask for one of LM Studio's own lists; whether there was one."""
+        path, read = _LM_STUDIO_LISTS[number]
+        facts = read((await ask(f"{server_root(server.connection.url)}{path}")).body)
+        if facts is not None:
+            server.engine, server.lm_studio_list, server.facts = Engine.LM_STUDIO, number, facts
+        return facts is not None
+
+    async def _ask_props(self, ask: Ask, server: _Server, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Ask llama.cpp's server what its list does not tell: whether a model takes tools, and surely what it sees."""
+
+        async def props(query: str = "") -> Mapping[str, Any]:
+            try:
+                return mapping((await ask(f"{server_root(server.connection.url)}/props{query}")).body)
+            except _NoAnswer:
+                return {}
+
+        if answers_for_every_name(entries):
+            told = llama_cpp_props(await props())
+            server.facts = {name: told.or_else(listed) for name, listed in server.facts.items()}
+            server.for_every_name = next(iter(server.facts.values()))
+            return
+        now = self._clock()
+        running = {str(entry.get("id", "")) for entry in entries if is_router_entry(entry) and has_props(entry)}
+        stale = sorted(name for name in running if server.abilities.get(name, (now, None))[0] <= now)
+        # Without `autoload=false` the router would load the model that it is asked about, and unload another for it.
+        answers = await asyncio.gather(*(props(f"?model={quote(name, safe='')}&autoload=false") for name in stale))
+        for name, answer in zip(stale, answers, strict=True):
+            kept = ABILITIES_KEPT if answer else FAILURE_KEPT
+            server.abilities[name] = (now + kept, llama_cpp_abilities(answer))
+        for name in server.abilities.keys() & server.facts.keys():
+            server.facts[name] = server.abilities[name][1].or_else(server.facts[name])
+
 # ---- rightsize_webui/discovery.py ----------------------------------------------------------------
-# Discover the catalogue: nothing about models is configured, all of it is asked of Open WebUI and Ollama.
+# Discover the catalogue: nothing about models is configured, all is asked of Open WebUI, Ollama and local engines.
 
 def base_entry(entry: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Follow a preset to the model it is based on; None if the chain breaks or turns in a circle."""
@@ -1792,10 +2483,14 @@ def base_entry(entry: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]
 
 
 class Discovery:
-    """Builds a user's catalogue, asking Ollama about each model once for as long as its digest stays the same."""
+    """Builds a user's catalogue, asking Ollama about each model once for as long as its digest stays the same.
+
+    Other local engines are asked at the same time, as `LocalEngines` says.
+    """
 
     def __init__(self, host: OpenWebUI) -> None:
         self._host = host
+        self._engines = LocalEngines(host)
         self._shows: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     async def _show(self, request: Any, entry: Mapping[str, Any], user: Any) -> Mapping[str, Any]:
@@ -1819,9 +2514,13 @@ class Discovery:
             if not (entry.get("pipe") and str(entry.get("id", "")).partition(".")[0] == own_function_id)
         ]
         ollama = [entry for entry in entries if is_base_model(entry) and backend_of(entry) is Backend.OLLAMA]
-        shown = await asyncio.gather(*(self._show(request, entry, user) for entry in ollama))
+        connections = await self._host.connections()
+        shown, told = await asyncio.gather(
+            asyncio.gather(*(self._show(request, entry, user) for entry in ollama)),
+            self._engines.facts(request, user, entries, connections, settings),
+        )
         shows = {str(entry["id"]): show for entry, show in zip(ollama, shown, strict=True)}
-        return build_catalogue(entries, shows, await self._host.connections(), settings)
+        return build_catalogue(entries, shows, connections, settings, told)
 
     async def keeps_personal_data_local(
         self, request: Any, model_id: str, user: Any, settings: RoutingSettings

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from rightsize.locality import Connections, Location, locate
+from rightsize.engines import facts_of, servers_own
+from rightsize.facts import Facts, mapping, parameters_from_name, words
+from rightsize.locality import Connections, Location, locate, server_model_id
+from rightsize.ollama import ollama_facts
 from rightsize.settings import RoutingSettings, parse_tier_overrides, split_list
 
 
@@ -76,31 +79,13 @@ class Catalogue:
         return next((model for model in self.models if model.id == model_id), None)
 
 
-# Families and names of models that embed or transcribe and cannot chat; Ollama's `capabilities` decides
-# where it is given, this only where it is not (Ollama before 0.6.4, and OpenAI-compatible servers).
+# Families and names of models that embed, rank or transcribe and cannot chat. Where the server tells what a model is
+# for, that decides; this is for where it does not (Ollama before 0.6.4, and most OpenAI-compatible servers).
 _NOT_CHAT = re.compile(
-    r"\b(embed\w*|bert|nomic-bert|rerank\w*|whisper|tts|dall-e|moderation|realtime|transcribe|image|sora|audio)\b|embed",
+    r"\b(embed\w*|bert|nomic-bert|bge|e5|gte|minilm|colbert|splade|rerank\w*|whisper|tts|dall-e|moderation|realtime|"
+    r"transcribe|image|sora|audio)\b|embed",
     re.IGNORECASE,
 )
-
-
-def parse_parameter_size(text: str) -> float | None:
-    """Read Ollama's `parameter_size` ("3.2B", "137M", "8x7B") as billions of parameters; None if it is not one."""
-    match = re.fullmatch(r"\s*(?:(\d+)\s*x\s*)?(\d+(?:\.\d+)?)\s*([KMBT])\s*", text, re.IGNORECASE)
-    if not match:
-        return None
-    scale = {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}[match[3].upper()]
-    return int(match[1] or 1) * float(match[2]) * scale
-
-
-def parameters_from_name(name: str) -> float | None:
-    """Read a size such as `-32b` or `:3b` out of a model's name, as billions of parameters."""
-    sizes = [
-        size
-        for match in re.finditer(r"(?:^|[-:_/ ])((?:\d+x)?\d+(?:\.\d+)?[bm])(?=$|[-:_/ .])", name, re.IGNORECASE)
-        if (size := parse_parameter_size(match[1])) is not None
-    ]
-    return max(sizes, default=None)
 
 
 def tier_for(model_id: str, location: Location, billions: float | None, settings: RoutingSettings) -> Tier:
@@ -120,28 +105,6 @@ def tier_for(model_id: str, location: Location, billions: float | None, settings
     return Tier.MEDIUM if billions <= settings.medium_up_to_billion else Tier.LARGE
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _context_window(show: Mapping[str, Any]) -> int | None:
-    """`model_info["<architecture>.context_length"]` of Ollama's /api/show, in tokens."""
-    for key, value in _mapping(show.get("model_info")).items():
-        if key.endswith(".context_length") and isinstance(value, int) and value > 0:
-            return value
-    return None
-
-
-def _capabilities(entry: Mapping[str, Any], show: Mapping[str, Any], searched_text: str) -> Capabilities:
-    overrides = _mapping(_mapping(_mapping(entry.get("info")).get("meta")).get("capabilities"))
-    shown = show.get("capabilities")
-    if isinstance(shown, list):
-        return Capabilities(vision="vision" in shown, tools="tools" in shown, chat="completion" in shown)
-    # Open WebUI's own switch says what an administrator allows, so it can only be trusted to take vision away.
-    vision = False if overrides.get("vision") is False else None
-    return Capabilities(vision=vision, tools=None, chat=_NOT_CHAT.search(searched_text) is None)
-
-
 def backend_of(entry: Mapping[str, Any]) -> Backend:
     """Which backend serves an entry of Open WebUI's model list."""
     if entry.get("pipe"):
@@ -154,35 +117,50 @@ def is_base_model(entry: Mapping[str, Any]) -> bool:
     return not entry.get("preset") and not entry.get("arena") and entry.get("owned_by") != "arena"
 
 
-def build_model(
-    entry: Mapping[str, Any], show: Mapping[str, Any], connections: Connections, settings: RoutingSettings
-) -> Model:
-    """Turn one entry of Open WebUI's model list, and Ollama's /api/show for it, into a Model.
+def _capabilities(entry: Mapping[str, Any], facts: Facts) -> Capabilities:
+    vision, chat = facts.vision, facts.chat
+    if vision is None:
+        # Open WebUI's own switch says what an administrator allows, so it can only be trusted to take vision away.
+        allowed = mapping(mapping(mapping(entry.get("info")).get("meta")).get("capabilities"))
+        vision = False if allowed.get("vision") is False else None
+    if chat is None:
+        families = words(mapping(mapping(entry.get("ollama")).get("details")).get("families"))
+        chat = _NOT_CHAT.search(" ".join([str(entry.get("id", "")), *families])) is None
+    return Capabilities(vision=vision, tools=facts.tools, chat=chat)
 
-    `show` is empty where the backend is not Ollama or did not answer.
+
+def build_model(
+    entry: Mapping[str, Any],
+    show: Mapping[str, Any],
+    connections: Connections,
+    settings: RoutingSettings,
+    told: Facts | None = None,
+) -> Model:
+    """Turn one entry of Open WebUI's model list into a Model.
+
+    `show` is Ollama's /api/show for it, empty where the backend is not Ollama or did not answer; `told` is what the
+    model's server told when it was asked, which goes before what Open WebUI's list remembers of it.
     """
     model_id = str(entry.get("id", ""))
-    name = str(entry.get("name") or model_id)
-    tags = _mapping(entry.get("ollama"))
-    details = _mapping(tags.get("details"))
+    backend = backend_of(entry)
+    listed = ollama_facts(entry, show) if backend is Backend.OLLAMA else facts_of(servers_own(entry))
+    facts = told.or_else(listed) if told else listed
     location = locate(entry, connections, settings)
-    billions = parse_parameter_size(str(details.get("parameter_size", "")))
+    billions = facts.parameters_billion
     if billions is None:
-        billions = parameters_from_name(model_id)
-    families = details.get("families")
-    searched = " ".join([model_id, *(families if isinstance(families, list) else [])])
+        billions = parameters_from_name(server_model_id(entry, connections))
     created = entry.get("created")
     return Model(
         id=model_id,
-        name=name,
-        backend=backend_of(entry),
+        name=str(entry.get("name") or model_id),
+        backend=backend,
         location=location,
         tier=tier_for(model_id, location, billions, settings),
         parameters_billion=billions,
-        quantization=details.get("quantization_level") or None,
-        context_window=_context_window(show),
-        capabilities=_capabilities(entry, show, searched),
-        resident=bool(entry.get("loaded")),
+        quantization=facts.quantization,
+        context_window=facts.context_window,
+        capabilities=_capabilities(entry, facts),
+        resident=bool(entry.get("loaded")) if facts.resident is None else facts.resident,
         created=created if isinstance(created, int) else 0,
     )
 
@@ -192,10 +170,12 @@ def build_catalogue(
     shows: Mapping[str, Mapping[str, Any]],
     connections: Connections,
     settings: RoutingSettings,
+    told: Mapping[str, Facts] | None = None,
 ) -> Catalogue:
     """Build the catalogue from Open WebUI's model list.
 
-    `entries` are the models that the user may use; `shows` maps a model id to Ollama's /api/show.
+    `entries` are the models that the user may use; `shows` maps a model id to Ollama's /api/show, and `told` to what
+    another local engine told of the model.
     Left out: presets and arenas (they stand for others), models that cannot chat, models that the
     administrator excluded, and functions unless one is named as the frontier model, since where a
     function sends a message cannot be known.
@@ -208,7 +188,7 @@ def build_catalogue(
             continue
         if backend_of(entry) is Backend.FUNCTION and model_id != settings.frontier_model.strip():
             continue
-        model = build_model(entry, shows.get(model_id, {}), connections, settings)
+        model = build_model(entry, shows.get(model_id, {}), connections, settings, (told or {}).get(model_id))
         if model.capabilities.chat:
             models.append(model)
     return Catalogue(tuple(models))

@@ -19,10 +19,14 @@ class Location(StrEnum):
 
 @dataclass(frozen=True)
 class Connection:
-    """One connection of Open WebUI; `mark` is its connection_type where an administrator saved one."""
+    """One connection of Open WebUI; `mark` is its connection_type where an administrator saved one.
+
+    Open WebUI puts `prefix` and a dot before the ids of the connection's models.
+    """
 
     url: str
     mark: str | None = None
+    prefix: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,13 @@ def _connection(connections: tuple[Connection, ...], index: Any) -> Connection |
     if isinstance(index, int) and 0 <= index < len(connections):
         return connections[index]
     return None
+
+
+def server_model_id(entry: Mapping[str, Any], connections: Connections) -> str:
+    """The id by which an OpenAI-compatible server knows the model of an entry: without the connection's prefix."""
+    model_id = str(entry.get("id", ""))
+    connection = _connection(connections.openai, entry.get("urlIdx"))
+    return model_id.removeprefix(f"{connection.prefix}.") if connection and connection.prefix else model_id
 
 
 def locate(entry: Mapping[str, Any], connections: Connections, settings: RoutingSettings) -> Location:

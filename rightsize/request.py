@@ -12,6 +12,8 @@ from rightsize.errors import EmptyMessage
 # OpenAI's rule of thumb is four characters of English a token; counting UTF-8 bytes instead
 # keeps it honest for scripts where one character is a token.
 BYTES_PER_TOKEN = 4
+# What Ollama counts for an image, whatever its size (server/prompt.go).
+IMAGE_TOKENS = 768
 # Room kept free for the answer, in tokens.
 ANSWER_TOKENS = 1024
 
@@ -72,12 +74,13 @@ class ChatRequest:
 
     @property
     def tokens(self) -> int:
-        """Estimated tokens of all the text, without the tools on offer."""
-        return _estimate_tokens(text for message in self.messages for text in message.strings)
+        """Estimated tokens of all the text and images, without the tools on offer."""
+        text = _estimate_tokens(text for message in self.messages for text in message.strings)
+        return text + IMAGE_TOKENS * self.attachments.count("image")
 
     @property
     def tokens_with_tools(self) -> int:
-        """Estimated tokens of all the text and of the specifications of the tools on offer."""
+        """Estimated tokens of all that `tokens` counts and of the specifications of the tools on offer."""
         return self.tokens + self.tool_tokens
 
 

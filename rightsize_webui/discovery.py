@@ -1,4 +1,4 @@
-"""Discover the catalogue: nothing about models is configured, all of it is asked of Open WebUI and Ollama."""
+"""Discover the catalogue: nothing about models is configured, all is asked of Open WebUI, Ollama and local engines."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from rightsize.catalogue import Backend, Catalogue, backend_of, build_catalogue,
 from rightsize.locality import Location, locate
 from rightsize.settings import RoutingSettings
 from rightsize_webui.host import OpenWebUI
+from rightsize_webui.local_engines import LocalEngines
 
 
 def base_entry(entry: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -24,10 +25,14 @@ def base_entry(entry: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]
 
 
 class Discovery:
-    """Builds a user's catalogue, asking Ollama about each model once for as long as its digest stays the same."""
+    """Builds a user's catalogue, asking Ollama about each model once for as long as its digest stays the same.
+
+    Other local engines are asked at the same time, as `LocalEngines` says.
+    """
 
     def __init__(self, host: OpenWebUI) -> None:
         self._host = host
+        self._engines = LocalEngines(host)
         self._shows: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     async def _show(self, request: Any, entry: Mapping[str, Any], user: Any) -> Mapping[str, Any]:
@@ -51,9 +56,13 @@ class Discovery:
             if not (entry.get("pipe") and str(entry.get("id", "")).partition(".")[0] == own_function_id)
         ]
         ollama = [entry for entry in entries if is_base_model(entry) and backend_of(entry) is Backend.OLLAMA]
-        shown = await asyncio.gather(*(self._show(request, entry, user) for entry in ollama))
+        connections = await self._host.connections()
+        shown, told = await asyncio.gather(
+            asyncio.gather(*(self._show(request, entry, user) for entry in ollama)),
+            self._engines.facts(request, user, entries, connections, settings),
+        )
         shows = {str(entry["id"]): show for entry, show in zip(ollama, shown, strict=True)}
-        return build_catalogue(entries, shows, await self._host.connections(), settings)
+        return build_catalogue(entries, shows, connections, settings, told)
 
     async def keeps_personal_data_local(
         self, request: Any, model_id: str, user: Any, settings: RoutingSettings

@@ -13,21 +13,32 @@ from typing import Any
 from starlette.requests import Request
 
 from rightsize.locality import Connection, Connections
+from rightsize_webui.server_answer import ServerAnswer, get_json
 
 logger = logging.getLogger("rightsize")
 
 # Seconds to wait for Ollama's /api/show: without an answer the model's abilities count as unknown.
 SHOW_TIMEOUT = 5.0
+# Seconds to wait for the answer of another local engine, likewise.
+ENGINE_TIMEOUT = 2.0
+
+
+def _config_of(configs: Any, index: int, url: Any) -> Mapping[str, Any]:
+    """A connection's configuration: Open WebUI keeps it under its index, and once kept it under its URL."""
+    configs = configs if isinstance(configs, Mapping) else {}
+    config = configs.get(str(index), configs.get(url, {}))
+    return config if isinstance(config, Mapping) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _connections(urls: Any, configs: Any) -> tuple[Connection, ...]:
-    configs = configs if isinstance(configs, Mapping) else {}
     found = []
     for index, url in enumerate(urls if isinstance(urls, list) else []):
-        # Open WebUI keeps a connection's configuration under its index, and once kept it under its URL.
-        config = configs.get(str(index), configs.get(url, {}))
-        mark = config.get("connection_type") if isinstance(config, Mapping) else None
-        found.append(Connection(str(url), mark if isinstance(mark, str) else None))
+        config = _config_of(configs, index, url)
+        found.append(Connection(str(url), _text(config.get("connection_type")), _text(config.get("prefix_id"))))
     return tuple(found)
 
 
@@ -87,6 +98,31 @@ class OpenWebUI:
             logger.warning("Ollama's /api/show failed for %s: %s", model_id, type(error).__name__)
             return {}
         return shown if isinstance(shown, Mapping) else {}
+
+    async def ask_server(
+        self, request: Any, user: Any, index: int, connection: Connection, address: str
+    ) -> ServerAnswer | None:
+        """GET an address of an OpenAI-compatible connection's server, with that connection's key and headers.
+
+        Returns None if it does not answer, or if the connection at this index is another by now.
+        """
+        from open_webui.env import AIOHTTP_CLIENT_SESSION_SSL
+        from open_webui.models.config import Config
+        from open_webui.utils.headers import get_headers_and_cookies
+
+        saved = await Config.get_many("openai.api_base_urls", "openai.api_keys", "openai.api_configs")
+        urls, configs = saved.get("openai.api_base_urls"), saved.get("openai.api_configs")
+        if _connections(urls, configs)[index : index + 1] != (connection,):
+            return None
+        keys = saved.get("openai.api_keys") or []
+        headers, cookies = await get_headers_and_cookies(
+            request,
+            connection.url,
+            keys[index] if index < len(keys) else "",
+            dict(_config_of(configs, index, connection.url)),
+            user=user,
+        )
+        return await get_json(address, headers, cookies, AIOHTTP_CLIENT_SESSION_SSL, ENGINE_TIMEOUT)
 
     async def user(self, user: Mapping[str, Any]) -> Any:
         """Open WebUI's own user object for the `__user__` that functions are given."""

@@ -4,16 +4,9 @@ from typing import Any
 
 import pytest
 
-from rightsize.catalogue import (
-    Backend,
-    Tier,
-    build_catalogue,
-    build_model,
-    parameters_from_name,
-    parse_parameter_size,
-    tier_for,
-)
-from rightsize.locality import Location
+from rightsize.catalogue import Backend, Tier, build_catalogue, build_model, tier_for
+from rightsize.facts import Facts, parameters_from_name, parse_parameter_size
+from rightsize.locality import Connection, Connections, Location
 from rightsize.settings import RoutingSettings
 from tests.unit.core.build import CONNECTIONS, ollama_entry, openai_entry
 
@@ -36,6 +29,8 @@ SHOW: dict[str, Any] = {
         ("large", None),
         ("-3B", None),
         ("3.2", None),
+        ("9" * 400 + "x7B", None),
+        ("٣B", None),
     ],
 )
 def test_parameter_sizes(text: str, billions: float | None) -> None:
@@ -52,6 +47,7 @@ def test_parameter_sizes(text: str, billions: float | None) -> None:
         ("gpt-4o", None),
         ("qwen2.5:latest", None),
         ("b2b:latest", None),
+        (f"m-{'9' * 400}x7b", None),
     ],
 )
 def test_sizes_in_names(name: str, billions: float | None) -> None:
@@ -128,6 +124,50 @@ def test_what_cannot_or_may_not_answer_a_chat_is_left_out(entry: dict[str, Any])
 def test_an_embedding_model_is_known_by_what_ollama_says_it_can_do() -> None:
     shows = {"any:latest": {"capabilities": ["embedding"]}}
     assert build_catalogue([ollama_entry("any:latest")], shows, CONNECTIONS, DEFAULTS).models == ()
+
+
+@pytest.mark.parametrize("name", ["BAAI/bge-m3", "intfloat/e5-mistral-7b-instruct", "all-MiniLM-L6-v2"])
+def test_an_embedding_model_is_known_by_its_family_where_nothing_tells(name: str) -> None:
+    assert build_catalogue([openai_entry(name)], {}, CONNECTIONS, DEFAULTS).models == ()
+
+
+def engine_entry(name: str, **told: Any) -> dict[str, Any]:
+    """A model of a local engine as Open WebUI lists it: the server's fields at the top and under `openai`."""
+    return openai_entry(name, **told, openai={"id": name, **told})
+
+
+def test_what_a_local_engine_lists_is_read() -> None:
+    connections = Connections(openai=(Connection("http://127.0.0.1:8000/v1", "local"),))
+    entry = {**engine_entry("assistant", root="Qwen/Qwen2.5-32B", max_model_len=16_384), "loaded": False}
+    found = build_model(entry, {}, connections, DEFAULTS)
+    assert (found.location, found.tier) == (Location.LOCAL, Tier.LARGE)
+    assert (found.context_window, found.resident) == (16_384, True)
+
+
+def test_what_a_server_told_when_asked_goes_before_what_was_listed() -> None:
+    entry = engine_entry("assistant", max_model_len=16_384)
+    found = build_model(entry, {}, CONNECTIONS, DEFAULTS, Facts(context_window=4096, resident=False, tools=True))
+    assert (found.context_window, found.resident, found.capabilities.tools) == (4096, False, True)
+
+
+def test_what_a_server_tells_makes_nothing_local() -> None:
+    entry = engine_entry("assistant", owned_by="vllm", max_model_len=16_384, connection_type="local") | {
+        "owned_by": "openai"
+    }
+    told = Facts(parameters_billion=3.0, resident=True)
+    found = build_model(entry, {}, CONNECTIONS, DEFAULTS, told)
+    assert (found.location, found.tier) == (Location.CLOUD, Tier.FRONTIER)
+
+
+def test_a_server_that_says_what_a_model_is_for_is_believed() -> None:
+    entry = openai_entry("image-tagger")
+    assert build_model(entry, {}, CONNECTIONS, DEFAULTS, Facts(chat=True)).capabilities.chat
+    assert build_catalogue([openai_entry("m")], {}, CONNECTIONS, DEFAULTS, {"m": Facts(chat=False)}).models == ()
+
+
+def test_a_connections_prefix_is_no_part_of_the_name() -> None:
+    connections = Connections(openai=(Connection("http://127.0.0.1:8000/v1", "local", "lab"),))
+    assert build_model(openai_entry("lab.7b-chat"), {}, connections, DEFAULTS).parameters_billion == 7.0
 
 
 def test_a_function_may_be_named_as_the_frontier_model_and_is_cloud() -> None:

@@ -95,5 +95,10 @@ def test_an_empty_request_is_refused_in_one_sentence(body: dict[str, Any]) -> No
         parse_request(body)
 
 
+def test_images_take_room() -> None:
+    with_image = read_request({"messages": [{"role": "user", "content": "x", "images": ["AAAA", "AAAA"]}]})
+    assert with_image.tokens == chat("x").tokens + 2 * 768
+
+
 def test_an_image_alone_is_not_empty() -> None:
     parse_request({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]})
