@@ -33,7 +33,7 @@ from types import SimpleNamespace
 from typing import Any, Protocol, Self
 from urllib.parse import quote, urlsplit
 
-# ---- rightsize/facts.py --------------------------------------------------------------------------
+# ---- rightsize/engines/facts.py ------------------------------------------------------------------
 # What a model's server tells of it, and how values that may be anything are read.
 
 @dataclass(frozen=True)
@@ -118,7 +118,33 @@ def parameters_from_name(name: str) -> float | None:
     ]
     return max(sizes, default=None)
 
-# ---- rightsize/llama_cpp.py ----------------------------------------------------------------------
+# ---- rightsize/engines/ollama.py -----------------------------------------------------------------
+# What Ollama tells of a model: in /api/tags, which Open WebUI lists under `ollama`, and in /api/show.
+
+def _context_length(show: Mapping[str, Any]) -> int | None:
+    """`model_info["<architecture>.context_length"]`, in tokens."""
+    for key, value in mapping(show.get("model_info")).items():
+        if str(key).endswith(".context_length") and token_count(value):
+            return token_count(value)
+    return None
+
+
+def ollama_facts(entry: Mapping[str, Any], show: Mapping[str, Any]) -> Facts:
+    """The facts of an entry of Open WebUI's list; `show` is empty where Ollama did not answer."""
+    details = mapping(mapping(entry.get("ollama")).get("details"))
+    told = isinstance(show.get("capabilities"), list)
+    able = words(show.get("capabilities"))
+    return Facts(
+        parameters_billion=parse_parameter_size(str(details.get("parameter_size", ""))),
+        quantization=label(details.get("quantization_level")),
+        context_window=_context_length(show),
+        vision="vision" in able if told else None,
+        tools="tools" in able if told else None,
+        chat="completion" in able if told else None,
+        resident=flag(entry.get("loaded")),
+    )
+
+# ---- rightsize/engines/llama_cpp.py --------------------------------------------------------------
 # What llama.cpp's server tells of a model: in GET /v1/models and GET /props.
 #
 # https://github.com/ggml-org/llama.cpp/tree/master/tools/server, whose answers of build b1-86a2835 are in tests/engines.
@@ -246,7 +272,7 @@ def llama_cpp_props(props: Mapping[str, Any]) -> Facts:
         resident=None if sleeping is None else not sleeping,
     )
 
-# ---- rightsize/vllm.py ---------------------------------------------------------------------------
+# ---- rightsize/engines/vllm.py -------------------------------------------------------------------
 # What vLLM tells of a model: in GET /v1/models, and nothing about what it sees or whether it takes tools.
 #
 # `ModelCard` in vllm/entrypoints/openai/engine/protocol.py of https://github.com/vllm-project/vllm.
@@ -265,7 +291,7 @@ def vllm_facts(entry: Mapping[str, Any]) -> Facts:
         resident=True,
     )
 
-# ---- rightsize/engines.py ------------------------------------------------------------------------
+# ---- rightsize/engines/recognition.py ------------------------------------------------------------
 # Which local engine serves a model, told by the shape of its answers, and what it tells of the model.
 
 class Engine(StrEnum):
@@ -534,32 +560,6 @@ def locate(entry: Mapping[str, Any], connections: Connections, settings: Routing
         if connection is not None and (connection.mark == "local" or host_of(connection.url) in vouched_for):
             return Location.LOCAL
     return Location.CLOUD
-
-# ---- rightsize/ollama.py -------------------------------------------------------------------------
-# What Ollama tells of a model: in /api/tags, which Open WebUI lists under `ollama`, and in /api/show.
-
-def _context_length(show: Mapping[str, Any]) -> int | None:
-    """`model_info["<architecture>.context_length"]`, in tokens."""
-    for key, value in mapping(show.get("model_info")).items():
-        if str(key).endswith(".context_length") and token_count(value):
-            return token_count(value)
-    return None
-
-
-def ollama_facts(entry: Mapping[str, Any], show: Mapping[str, Any]) -> Facts:
-    """The facts of an entry of Open WebUI's list; `show` is empty where Ollama did not answer."""
-    details = mapping(mapping(entry.get("ollama")).get("details"))
-    told = isinstance(show.get("capabilities"), list)
-    able = words(show.get("capabilities"))
-    return Facts(
-        parameters_billion=parse_parameter_size(str(details.get("parameter_size", ""))),
-        quantization=label(details.get("quantization_level")),
-        context_window=_context_length(show),
-        vision="vision" in able if told else None,
-        tools="tools" in able if told else None,
-        chat="completion" in able if told else None,
-        resident=flag(entry.get("loaded")),
-    )
 
 # ---- rightsize/catalogue.py ----------------------------------------------------------------------
 # The models there are: what each can do, its tier, and whether it is local or in the cloud.
@@ -2006,7 +2006,7 @@ class Detection:
             logger.error("%s could not be installed: %s", ", ".join(packages), type(error).__name__)
         importlib.invalidate_caches()
 
-# ---- rightsize/lm_studio.py ----------------------------------------------------------------------
+# ---- rightsize/engines/lm_studio.py --------------------------------------------------------------
 # What LM Studio tells of a model: in GET /api/v1/models (0.4.0 and newer) and GET /api/v0/models (0.3.6 and newer).
 #
 # https://lmstudio.ai/docs/developer/rest/list and https://lmstudio.ai/docs/developer/rest/endpoints. Its

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from rightsize.engines import facts_of, servers_own
-from rightsize.facts import Facts, mapping, parameters_from_name, words
+from rightsize.engines.facts import Facts, mapping, parameters_from_name, words
+from rightsize.engines.ollama import ollama_facts
+from rightsize.engines.recognition import facts_of, servers_own
 from rightsize.locality import Connections, Location, locate, server_model_id
-from rightsize.ollama import ollama_facts
 from rightsize.settings import RoutingSettings, parse_tier_overrides, split_list
 
 

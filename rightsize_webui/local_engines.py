@@ -13,7 +13,10 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from rightsize.catalogue import Backend, backend_of, is_base_model
-from rightsize.engines import (
+from rightsize.engines.facts import Facts, mapping
+from rightsize.engines.llama_cpp import has_props, is_router_entry, llama_cpp_abilities, llama_cpp_props
+from rightsize.engines.lm_studio import read_lm_studio_v0, read_lm_studio_v1
+from rightsize.engines.recognition import (
     Engine,
     answers_for_every_name,
     engine_of,
@@ -21,9 +24,6 @@ from rightsize.engines import (
     listed_entries,
     server_root,
 )
-from rightsize.facts import Facts, mapping
-from rightsize.llama_cpp import has_props, is_router_entry, llama_cpp_abilities, llama_cpp_props
-from rightsize.lm_studio import read_lm_studio_v0, read_lm_studio_v1
 from rightsize.locality import Connection, Connections, Location, locate, server_model_id
 from rightsize.settings import RoutingSettings
 from rightsize_webui.server_answer import ServerAnswer

@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from demo.ollama.behaviour import Behaviour
-from demo.ollama.errors import OllamaError
+from demo.ollama.errors import OllamaError, engine_error
 from demo.ollama.formats import in_format
 from demo.ollama.models import DemoModel
 from demo.ollama.options import Options, RunnerOptions
@@ -22,6 +21,8 @@ Chunk = dict[str, Any]
 # A cloud model's pace, and how much faster than one after the other a prompt's tokens are computed together.
 _REMOTE_TOKEN_SECONDS = 0.02
 _PROMPT_SPEEDUP = 40.0
+# What it takes to find a model loaded.
+_FOUND_LOADED_SECONDS = 0.001
 
 
 def now() -> str:
@@ -99,6 +100,9 @@ def _answer(question: Question, prompt: Prompt, context: int) -> _Answer:
         text += _dropped_sentence(prompt, context)
     if question.body.get("format"):
         text = in_format(question.body["format"], text)
+    # An answer ends before the first of the texts that are to stop it.
+    for stop in question.options.stop:
+        text = text.partition(stop)[0] if stop else text
     thoughts = pieces("The user wrote something, and a stand-in has nothing to think about.") if question.thinks else []
     words = [] if tool else pieces(text)
     # num_predict below 0 is without a limit; the context holds the prompt and the answer.
@@ -120,12 +124,14 @@ def _logprobs(question: Question, text: str) -> dict[str, Any]:
 
 async def answer(question: Question, scheduler: Scheduler, behaviour: Behaviour) -> AsyncGenerator[Chunk]:
     """The chunks of an answer, the last with its counts. Raises OllamaError before the first where it is refused."""
-    started, finished = time.monotonic(), False
+    finished = False
     try:
         if question.model.is_remote:
             tokens = count_tokens(json.dumps(list(question.messages)))
             prompt = Prompt(tuple(question.messages), (), tokens)
-            chunks = _said(question, prompt, question.model.architecture.context_length, None, started, behaviour)
+            context = question.model.architecture.context_length
+            question.record.update(loaded_anew=False, context_length=context, prompt_tokens=tokens, dropped_messages=[])
+            chunks = _said(question, prompt, context, None, behaviour)
             async for chunk in chunks:
                 finished = chunk.get("done", True)
                 yield chunk
@@ -137,7 +143,10 @@ async def answer(question: Question, scheduler: Scheduler, behaviour: Behaviour)
             prompt = fit_prompt(question.messages, question.tools, context, truncate)
             dropped = [dict(message) for message in prompt.dropped]
             question.record.update(prompt_tokens=prompt.tokens, dropped_messages=dropped)
-            async for chunk in _said(question, prompt, context, grant, started, behaviour):
+            if not question.model.sees and any(message.get("images") for message in prompt.messages):
+                hint = "hint: if this is unexpected, you may need to provide the mmproj"
+                raise engine_error(500, f"image input is not supported - {hint}", "server_error")
+            async for chunk in _said(question, prompt, context, grant, behaviour):
                 finished = chunk.get("done", True)
                 yield chunk
     except OllamaError:
@@ -149,7 +158,7 @@ async def answer(question: Question, scheduler: Scheduler, behaviour: Behaviour)
 
 
 async def _said(
-    question: Question, prompt: Prompt, context: int, grant: Grant | None, started: float, behaviour: Behaviour
+    question: Question, prompt: Prompt, context: int, grant: Grant | None, behaviour: Behaviour
 ) -> AsyncIterator[Chunk]:
     """The chunks at the pace at which the model would give them. An error in their midst is a chunk without `done`."""
     said = _answer(question, prompt, context)
@@ -173,14 +182,15 @@ async def _said(
         await asyncio.sleep(pause)
         yield {**question.chunk(word), **_logprobs(question, word)}
     tokens = max(1, len(said.thoughts) + len(said.words))
+    load_seconds = (grant.load_seconds if grant else 0.0) or _FOUND_LOADED_SECONDS
     yield {
         **question.chunk(""),
         "done": True,
         "done_reason": said.done_reason,
         # The conversation so far, in tokens: only completions have it.
         **({"context": list(range(prompt.tokens + tokens))} if question.key == "response" else {}),
-        "total_duration": max(1, nanoseconds(time.monotonic() - started)),
-        "load_duration": max(1, nanoseconds(grant.load_seconds if grant else 0.0)),
+        "total_duration": nanoseconds(load_seconds + prompt_seconds + tokens * token_seconds),
+        "load_duration": nanoseconds(load_seconds),
         "prompt_eval_count": prompt.tokens,
         "prompt_eval_duration": max(1, nanoseconds(prompt_seconds)),
         "eval_count": tokens,

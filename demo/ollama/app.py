@@ -4,6 +4,7 @@ https://github.com/ollama/ollama/blob/main/docs/api.md and, where it is silent, 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
@@ -13,9 +14,10 @@ from demo.ollama import openai
 from demo.ollama.behaviour import Behaviour
 from demo.ollama.decoding import read_body
 from demo.ollama.descriptions import process, show, tag
-from demo.ollama.engine import Engine, OllamaJSON, respond
+from demo.ollama.engine import Engine, OllamaJSON, respond, texts_of
 from demo.ollama.errors import OllamaError, not_found
 from demo.ollama.models import DEMO_MODELS, DemoModel, find_model
+from demo.ollama.prompt import count_tokens
 from demo.ollama.scheduler import Scheduler
 
 VERSION = "0.33.0"
@@ -34,7 +36,7 @@ def create_app(models: Sequence[DemoModel] = DEMO_MODELS, behaviour: Behaviour |
     @app.exception_handler(HTTPException)
     async def not_there(_request: Request, error: HTTPException) -> Response:
         words = "405 method not allowed" if error.status_code == 405 else "404 page not found"
-        return PlainTextResponse(words, error.status_code)
+        return Response(words, error.status_code, {"content-type": "text/plain"})
 
     @app.api_route("/", methods=["GET", "HEAD"])
     async def root() -> Response:
@@ -46,7 +48,8 @@ def create_app(models: Sequence[DemoModel] = DEMO_MODELS, behaviour: Behaviour |
 
     @app.api_route("/api/tags", methods=["GET", "HEAD"])
     async def tags() -> Response:
-        return OllamaJSON({"models": [tag(model) for model in engine.models]})
+        newest_first = sorted(engine.models, key=lambda model: model.modified_at, reverse=True)
+        return OllamaJSON({"models": [tag(model) for model in newest_first]})
 
     @app.get("/api/ps")
     async def ps() -> Response:
@@ -87,12 +90,14 @@ def create_app(models: Sequence[DemoModel] = DEMO_MODELS, behaviour: Behaviour |
     @app.post("/api/embed")
     async def embed(request: Request) -> Response:
         body = await read_body(request, "EmbedRequest")
-        given = body.get("input")
-        texts = [str(text) for text in (given if isinstance(given, list) else [given] if given else [])]
+        texts = texts_of(body)
         embeddings, load_seconds = await engine.embed(body, "/api/embed", texts)
-        counts = {"prompt_eval_count": sum(len(text) // 4 for text in texts)}
-        durations = {"total_duration": 1_000_000, "load_duration": int(load_seconds * 1e9)}
-        return OllamaJSON({"model": body["model"], "embeddings": embeddings, **durations, **counts})
+        answer: dict[str, Any] = {"model": body["model"], "embeddings": embeddings}
+        if texts:
+            load = int(load_seconds * 1e9)
+            answer |= {"total_duration": load + 1_000_000, "load_duration": load}
+            answer["prompt_eval_count"] = sum(map(count_tokens, texts))
+        return OllamaJSON(answer)
 
     @app.post("/api/embeddings")
     async def embeddings_of_old(request: Request) -> Response:

@@ -60,10 +60,15 @@ def show(model: DemoModel, verbose: bool = False) -> dict[str, Any]:
 
 def _model_info(model: DemoModel, verbose: bool) -> dict[str, Any]:
     network = model.architecture
+    if model.is_remote:
+        # There is no file here to read more from.
+        lengths = ("context_length", "embedding_length")
+        told = {f"{network.family}.{name}": getattr(network, name) for name in lengths}
+        return {"general.architecture": network.family, **told}
     heads = network.head_count_kv
     numbers: dict[str, Any] = {
         "attention.head_count": network.head_count,
-        "attention.head_count_kv": (list(heads) if verbose else None) if isinstance(heads, tuple) else heads,
+        "attention.head_count_kv": list(heads) if isinstance(heads, tuple) else heads,
         "attention.key_length": network.key_length,
         "attention.value_length": network.value_length,
         "attention.sliding_window": network.sliding_window,
@@ -72,14 +77,16 @@ def _model_info(model: DemoModel, verbose: bool) -> dict[str, Any]:
         "embedding_length": network.embedding_length,
         "feed_forward_length": network.feed_forward_length,
     }
-    told = {name: value for name, value in numbers.items() if value is not None or isinstance(heads, tuple)}
+    told = {name: value for name, value in numbers.items() if value is not None}
+    if isinstance(heads, tuple) and not verbose:
+        told["attention.head_count_kv"] = None
     return {
         "general.architecture": network.family,
         "general.basename": model.name.partition(":")[0],
         "general.parameter_count": model.parameter_count,
         "general.quantization_version": 2,
         "general.type": "model",
-        **{f"{network.family}.{name}": value for name, value in sorted(told.items()) if value is not None},
+        **{f"{network.family}.{name}": value for name, value in sorted(told.items())},
         **model.model_info,
         "tokenizer.ggml.model": "gpt2",
         # One string for each token of the vocabulary, which is not here.

@@ -10,12 +10,14 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from demo.ollama.answering import Chunk, Question, answer, whole
 from demo.ollama.behaviour import Behaviour
 from demo.ollama.durations import parse_keep_alive
-from demo.ollama.errors import OllamaError, engine_error, not_found
+from demo.ollama.errors import OllamaError, not_found
 from demo.ollama.models import DemoModel, find_model
 from demo.ollama.options import read_options
+from demo.ollama.prompt import count_tokens
 from demo.ollama.scheduler import Scheduler
 
 _MOST_TOP_LOGPROBS = 20
+_NO_EMBEDDINGS = "This server does not support embeddings. Start it with `--embeddings`"
 
 
 class OllamaJSON(JSONResponse):
@@ -37,6 +39,8 @@ class Engine:
         record = self.behaviour.record(path, dict(body))
         if self.behaviour.refuse_with:
             raise OllamaError(500, self.behaviour.refuse_with)
+        if not 0 <= (body.get("top_logprobs") or 0) <= _MOST_TOP_LOGPROBS:
+            raise OllamaError(400, f"top_logprobs must be between 0 and {_MOST_TOP_LOGPROBS}")
         name = str(body.get("model") or "")
         if not name and key == "message":
             raise OllamaError(400, "model is required")
@@ -44,7 +48,9 @@ class Engine:
         if model is None:
             raise not_found(name)
         keep_alive = self.keep_alive(body)
-        _check_abilities(name, model, body, messages, key)
+        # Any model can be unloaded, whatever it is able to do.
+        if messages or keep_alive != 0:
+            _check_abilities(name, model, body, key)
         options = read_options(body.get("options") or {})
         return Question(name, model, key, messages, options, keep_alive, body, record)
 
@@ -80,6 +86,9 @@ class Engine:
         model = find_model(self.models, name)
         if model is None:
             raise OllamaError(404, f'model "{name}" not found, try pulling it first')
+        if model.is_remote:
+            # Answered in the cloud, which has no models for embeddings; nothing is loaded here.
+            raise OllamaError(500, _NO_EMBEDDINGS)
         options = read_options(body.get("options") or {})
         window = model.architecture.context_length
         runner = options.runner(self.behaviour.default_context, window, model.sees, shift=True)
@@ -87,25 +96,32 @@ class Engine:
             record.update(loaded_anew=grant.loaded_anew, context_length=grant.loaded.runner.num_ctx)
             if "embedding" not in model.capabilities:
                 # The engine was started for chats, and says so.
-                status = 500 if path == "/api/embeddings" else 501
-                raise OllamaError(status, "This server does not support embeddings. Start it with `--embeddings`")
-            return [_embedding(text, model.architecture.embedding_length) for text in texts], grant.load_seconds
+                raise OllamaError(500 if path == "/api/embeddings" else 501, _NO_EMBEDDINGS)
+            length = model.architecture.embedding_length
+            if body.get("truncate") is False and any(count_tokens(text) > runner.num_ctx for text in texts):
+                raise OllamaError(400, "the input length exceeds the context length")
+            shortened = body.get("dimensions") or 0
+            length = min(shortened, length) if shortened > 0 else length
+            return [_embedding(text, length) for text in texts], grant.load_seconds
 
 
-def _check_abilities(
-    name: str, model: DemoModel, body: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], key: str
-) -> None:
-    if "completion" not in model.capabilities:
-        raise OllamaError(400, f'"{name}" does not support {"chat" if key == "message" else "generate"}')
-    if body.get("tools") and "tools" not in model.capabilities:
-        raise OllamaError(400, f"{model.full_name} does not support tools")
+def texts_of(body: Mapping[str, Any]) -> list[str]:
+    """The texts of an `input`, one or many. Raises OllamaError."""
+    given = body.get("input")
+    texts = [given] if isinstance(given, str) and given else given or []
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise OllamaError(400, "invalid input type")
+    return texts
+
+
+def _check_abilities(name: str, model: DemoModel, body: Mapping[str, Any], key: str) -> None:
     if body.get("think") and not model.thinks:
         raise OllamaError(400, f'"{name}" does not support thinking')
-    if not 0 <= (body.get("top_logprobs") or 0) <= _MOST_TOP_LOGPROBS:
-        raise OllamaError(400, f"top_logprobs must be between 0 and {_MOST_TOP_LOGPROBS}")
-    if any(message.get("images") for message in messages) and not model.sees:
-        message = "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
-        raise engine_error(500, message, "server_error")
+    if "completion" not in model.capabilities:
+        raise OllamaError(400, f'"{name}" does not support {"chat" if key == "message" else "generate"}')
+    for field, capability in (("tools", "tools"), ("suffix", "insert")):
+        if body.get(field) and capability not in model.capabilities:
+            raise OllamaError(400, f"{model.full_name} does not support {capability}")
 
 
 def _embedding(text: str, length: int) -> list[float]:

@@ -12,10 +12,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from demo.ollama.answering import Chunk, whole
-from demo.ollama.decoding import read_body
-from demo.ollama.engine import Engine, started
+from demo.ollama.decoding import read_body, read_json
+from demo.ollama.engine import Engine, started, texts_of
 from demo.ollama.errors import OllamaError
 from demo.ollama.models import DemoModel, find_model
+from demo.ollama.prompt import count_tokens
 
 _ERROR_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
 # What the API calls Ollama's options.
@@ -132,7 +133,7 @@ def add_routes(app: FastAPI, engine: Engine) -> None:
     @app.post("/v1/chat/completions")
     async def complete(request: Request) -> Response:
         try:
-            body = json.loads(await request.body() or b"{}")
+            body = read_json(await request.body())
             if not isinstance(body, Mapping) or not body.get("messages"):
                 raise OllamaError(400, "[] is too short - 'messages'")
             asked = _ollama_body(body)
@@ -160,12 +161,11 @@ def add_routes(app: FastAPI, engine: Engine) -> None:
     async def embed(request: Request) -> Response:
         try:
             body = await read_body(request, "EmbedRequest")
-            given = body.get("input")
-            texts = [str(text) for text in (given if isinstance(given, list) else [given] if given else [])]
+            texts = texts_of(body)
             embeddings, _ = await engine.embed(body, "/v1/embeddings", texts)
         except OllamaError as error:
             return _refused(error)
         data = [{"object": "embedding", "embedding": item, "index": i} for i, item in enumerate(embeddings)]
-        count = sum(len(text) // 4 for text in texts)
+        count = sum(map(count_tokens, texts))
         usage = {"prompt_tokens": count, "total_tokens": count}
         return JSONResponse({"object": "list", "data": data, "model": body["model"], "usage": usage})

@@ -62,18 +62,30 @@ def _exceeds_context(tokens: int, context: int) -> OllamaError:
     return engine_error(400, message, "exceed_context_size_error", n_prompt_tokens=tokens, n_ctx=context)
 
 
+def _start_of_block(messages: Sequence[Message], index: int) -> int:
+    """Where to cut before a message: a tool's answer takes the call with it that it answers."""
+    start = index
+    while start > 0 and messages[start].get("role") == "tool":
+        start -= 1
+    called = messages[start].get("role") == "assistant" and messages[start].get("tool_calls")
+    return start if called else index
+
+
 def fit_prompt(messages: Sequence[Message], tools: Sequence[Any], context: int, truncate: bool = True) -> Prompt:
     """Drop the oldest messages until the rest fits a context in tokens; system prompts and the last message stay.
 
     Tools are part of the prompt. Raises OllamaError (400) when even the last message does not fit, or nothing may
-    be dropped (`truncate` false).
+    be dropped (`truncate` false), and as the engine does when the prompt leaves no room for an answer.
     """
     fixed = _ANSWER_TOKENS + (count_tokens(json.dumps(list(tools))) if tools else 0)
     sizes = [_message_tokens(message) for message in messages]
-    for start in range(len(messages) if truncate else 1):
+    for index in range(len(messages) if truncate else 1):
+        start = _start_of_block(messages, index)
         kept = [i for i, message in enumerate(messages) if i >= start or message.get("role") == "system"]
         tokens = fixed + sum(sizes[i] for i in kept)
-        if tokens <= context:
+        if tokens == context:
+            break
+        if tokens < context:
             dropped = tuple(message for i, message in enumerate(messages) if i not in kept)
             return Prompt(tuple(messages[i] for i in kept), dropped, tokens)
     raise _exceeds_context(tokens, context)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rightsize.catalogue import Backend, Tier, build_catalogue, build_model, tier_for
-from rightsize.facts import Facts, parameters_from_name, parse_parameter_size
+from rightsize.engines.facts import Facts, parameters_from_name, parse_parameter_size
 from rightsize.locality import Connection, Connections, Location
 from rightsize.settings import RoutingSettings
 from tests.unit.core.build import CONNECTIONS, ollama_entry, openai_entry

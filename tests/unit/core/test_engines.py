@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from rightsize.engines import (
+from rightsize.engines.facts import Facts
+from rightsize.engines.llama_cpp import has_props, llama_cpp_abilities, llama_cpp_props, window_from_arguments
+from rightsize.engines.lm_studio import read_lm_studio_v0, read_lm_studio_v1
+from rightsize.engines.recognition import (
     Engine,
     answers_for_every_name,
     engine_of,
@@ -14,9 +17,6 @@ from rightsize.engines import (
     server_root,
     servers_own,
 )
-from rightsize.facts import Facts
-from rightsize.llama_cpp import has_props, llama_cpp_abilities, llama_cpp_props, window_from_arguments
-from rightsize.lm_studio import read_lm_studio_v0, read_lm_studio_v1
 from tests.engines.double import load
 
 # What a field may hold that should hold something else.

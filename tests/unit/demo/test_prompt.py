@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from demo.ollama import Behaviour
+from demo.ollama.errors import OllamaError
 from demo.ollama.prompt import IMAGE_TOKENS, count_tokens, fit_prompt
 from tests.unit.demo.build import MEDIUM, SMALL, chat, last
 
@@ -45,7 +46,23 @@ def test_images_and_tools_take_room() -> None:
     assert fit_prompt([picture], [], 4096).tokens == bare + IMAGE_TOKENS
     tools = [{"type": "function", "function": {"name": f"tool_{i}", "description": "word " * 50}} for i in range(20)]
     assert fit_prompt([SHORT], tools, 4096).tokens > bare + 1000
-    assert fit_prompt([REPLY, SHORT], tools, fit_prompt([SHORT], tools, 4096).tokens).dropped == (REPLY,)
+    assert fit_prompt([REPLY, SHORT], tools, fit_prompt([SHORT], tools, 4096).tokens + 1).dropped == (REPLY,)
+
+
+def test_a_prompt_that_leaves_no_room_for_an_answer_is_refused() -> None:
+    tokens = fit_prompt([SHORT], [], 4096).tokens
+    assert fit_prompt([SHORT], [], tokens + 1).tokens == tokens
+    with pytest.raises(OllamaError, match="exceed_context_size_error"):
+        fit_prompt([SHORT], [], tokens)
+
+
+def test_no_tools_answer_is_left_without_the_call_that_it_answers() -> None:
+    call = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}
+    first, second = {"role": "tool", "content": "word " * 900}, {"role": "tool", "content": "short"}
+    assert fit_prompt([LONG, call, first, second, SHORT], [], 2048).dropped == (LONG,)
+    assert fit_prompt([LONG, call, first, second, SHORT], [], 500).dropped == (LONG, call, first, second)
+    # A tool's answer to nobody is a message like any other.
+    assert fit_prompt([LONG, second, SHORT], [], 500).dropped == (LONG,)
 
 
 def test_a_lost_message_is_in_the_reply_and_the_record(ollama: TestClient, behaviour: Behaviour) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-CORE = sorted((ROOT / "rightsize").glob("*.py"))
+CORE = sorted((ROOT / "rightsize").rglob("*.py"))
 EDGE = sorted((ROOT / "rightsize_webui").glob("*.py"))
 ENTRIES = [ROOT / "pipelines/rightsize.py", ROOT / "filters/privacy_guard.py"]
 # What the core may import: what computes, and nothing that reads or sends.

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from rightsize.facts import Facts
+from rightsize.engines.facts import Facts
 from rightsize.locality import Connection, Connections
 from rightsize.settings import RoutingSettings
 from rightsize_webui.local_engines import ABILITIES_KEPT, FAILURE_KEPT, LIST_KEPT, LocalEngines

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rightsize.facts import Facts, billions, flag, label, mapping, parameters_from_name, token_count, words
+from rightsize.engines.facts import Facts, billions, flag, label, mapping, parameters_from_name, token_count, words
 
 _CONTEXT = ("--ctx-size", "-c")
 _SLOTS = ("--parallel", "-np")

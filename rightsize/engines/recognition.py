@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from rightsize.facts import Facts, mapping, words
-from rightsize.llama_cpp import is_router_entry, llama_cpp_facts
-from rightsize.vllm import vllm_facts
+from rightsize.engines.facts import Facts, mapping, words
+from rightsize.engines.llama_cpp import is_router_entry, llama_cpp_facts
+from rightsize.engines.vllm import vllm_facts
 
 
 class Engine(StrEnum):

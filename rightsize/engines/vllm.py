@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rightsize.facts import Facts, parameters_from_name, token_count
+from rightsize.engines.facts import Facts, parameters_from_name, token_count
 
 
 def vllm_facts(entry: Mapping[str, Any]) -> Facts:

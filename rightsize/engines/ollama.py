@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rightsize.facts import Facts, flag, label, mapping, parse_parameter_size, token_count, words
+from rightsize.engines.facts import Facts, flag, label, mapping, parse_parameter_size, token_count, words
 
 
 def _context_length(show: Mapping[str, Any]) -> int | None:

@@ -7,7 +7,7 @@ OpenAI-compatible list (GET /v1/models) holds nothing but the ids.
 from collections.abc import Mapping
 from typing import Any
 
-from rightsize.facts import Facts, flag, label, mapping, parse_parameter_size, token_count, words
+from rightsize.engines.facts import Facts, flag, label, mapping, parse_parameter_size, token_count, words
 
 _KINDS_OF_CHAT = ("llm", "vlm")
 _KINDS_OF_EMBEDDING = ("embedding", "embeddings")
