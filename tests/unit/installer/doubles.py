@@ -41,6 +41,13 @@ class FileServer:
         return UrlSource(kind="url", url=f"http://{HOST}:{self.port}/file")
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A client that has heard enough and hangs up is what these tests are about, and no error to be printed."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+
 @contextmanager
 def file_server() -> Iterator[FileServer]:
     served = FileServer()
@@ -69,7 +76,7 @@ def file_server() -> Iterator[FileServer]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
-    with ThreadingHTTPServer((HOST, 0), Handler) as server:
+    with QuietServer((HOST, 0), Handler) as server:
         served.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
