@@ -30,6 +30,8 @@ UNREACHABLE = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeout|Max retries|Connection broken|timed out"
 )
 NO_SPACE = "No space left on device"
+# What pip says of a download that broke off unnoticed, as much as of a file that somebody has changed.
+NOT_WHOLE = "DO NOT MATCH THE HASHES"
 
 
 class PackageIndex(Protocol):
@@ -82,6 +84,8 @@ def _failure(messages: str, folder: Path) -> Exception:
         return NotEnoughSpace(folder, "There is no room left")
     if UNREACHABLE.search(messages):
         return SourceFailed(SOURCE, "cannot be reached")
+    if NOT_WHOLE in messages:
+        return SourceFailed(SOURCE, "sent a file that is not whole")
     errors = re.findall(r"^ERROR: (.+)$", messages, re.MULTILINE)
     return SourceFailed(SOURCE, f"gives no file (pip says: {errors[-1].rstrip('.') if errors else 'nothing'})")
 

@@ -138,3 +138,16 @@ def test_an_index_that_is_not_there_is_said_so(tmp_path: Path, monkeypatch: pyte
     folder.mkdir()
     with pytest.raises(SourceFailed, match="The Python package index cannot be reached"):
         Pip().download("piece==1.0", folder, None, no_report)
+
+
+def test_a_wheel_that_broke_off_unnoticed_is_said_so(
+    offline_pip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (offline_pip / "piece-1.0-py3-none-any.whl").write_bytes(b"PK")
+    page = tmp_path / "links.html"
+    page.write_text(f'<a href="wheels/piece-1.0-py3-none-any.whl#sha256={"0" * 64}">piece</a>')
+    monkeypatch.setenv("PIP_FIND_LINKS", page.as_uri())
+    folder = tmp_path / "wheel"
+    folder.mkdir()
+    with pytest.raises(SourceFailed, match="The Python package index sent a file that is not whole"):
+        Pip().download("piece==1.0", folder, None, no_report)
