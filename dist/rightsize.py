@@ -451,11 +451,16 @@ def listed_entries(body: Any) -> list[Mapping[str, Any]]:
     return [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
 
 
+def names_of(entry: Mapping[str, Any]) -> list[str]:
+    """The names by which a server knows the model of an entry of GET /v1/models: its id, and its aliases."""
+    return [str(entry.get("id", "")), *words(entry.get("aliases"))]
+
+
 def facts_of_list(entries: Sequence[Mapping[str, Any]]) -> dict[str, Facts]:
     """What GET /v1/models tells, by id and by alias; an adapter has the window of the model that it adapts."""
     facts: dict[str, Facts] = {}
     for entry in entries:
-        facts.update(dict.fromkeys([str(entry.get("id", "")), *words(entry.get("aliases"))], facts_of(entry)))
+        facts.update(dict.fromkeys(names_of(entry), facts_of(entry)))
     for entry in entries:
         name, parent = str(entry.get("id", "")), entry.get("parent")
         if isinstance(parent, str) and parent in facts:
@@ -2325,7 +2330,10 @@ class _NoAnswer(Exception):
 
 @dataclass
 class _Server:
-    """What is known of the server of one connection, and until when; times are the clock's, in seconds."""
+    """What is known of the server of one connection, and until when; times are the clock's, in seconds.
+
+    `when_it_ran` is what was known of each model of a router when it was last loaded.
+    """
 
     connection: Connection
     facts: dict[str, Facts] = field(default_factory=dict)
@@ -2334,6 +2342,7 @@ class _Server:
     lm_studio_list: int = 0
     ask_again_at: float = 0.0
     abilities: dict[str, tuple[float, Facts]] = field(default_factory=dict)
+    when_it_ran: dict[str, Facts] = field(default_factory=dict)
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def facts_of_model(self, name: str) -> Facts | None:
@@ -2463,8 +2472,16 @@ class LocalEngines:
         for name, answer in zip(stale, answers, strict=True):
             kept = ABILITIES_KEPT if answer else FAILURE_KEPT
             server.abilities[name] = (now + kept, llama_cpp_abilities(answer))
-        for name in server.abilities.keys() & server.facts.keys():
-            server.facts[name] = server.abilities[name][1].or_else(server.facts[name])
+        for entry in entries:
+            name = str(entry.get("id", ""))
+            told = server.abilities.get(name, (now, Facts()))[1].or_else(server.facts[name])
+            if name in running:
+                server.when_it_ran[name] = told
+            elif name in server.when_it_ran:
+                # A model's size stays what it was; the name of its file, read while it is not loaded, is a guess.
+                earlier = replace(server.when_it_ran[name], resident=None)
+                told = Facts(parameters_billion=earlier.parameters_billion).or_else(told).or_else(earlier)
+            server.facts.update(dict.fromkeys(names_of(entry), told))
 
 # ---- rightsize_webui/discovery.py ----------------------------------------------------------------
 # Discover the catalogue: nothing about models is configured, all is asked of Open WebUI, Ollama and local engines.

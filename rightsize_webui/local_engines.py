@@ -22,6 +22,7 @@ from rightsize.engines.recognition import (
     engine_of,
     facts_of_list,
     listed_entries,
+    names_of,
     server_root,
 )
 from rightsize.locality import Connection, Connections, Location, locate, server_model_id
@@ -62,7 +63,10 @@ class _NoAnswer(Exception):
 
 @dataclass
 class _Server:
-    """What is known of the server of one connection, and until when; times are the clock's, in seconds."""
+    """What is known of the server of one connection, and until when; times are the clock's, in seconds.
+
+    `when_it_ran` is what was known of each model of a router when it was last loaded.
+    """
 
     connection: Connection
     facts: dict[str, Facts] = field(default_factory=dict)
@@ -71,6 +75,7 @@ class _Server:
     lm_studio_list: int = 0
     ask_again_at: float = 0.0
     abilities: dict[str, tuple[float, Facts]] = field(default_factory=dict)
+    when_it_ran: dict[str, Facts] = field(default_factory=dict)
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def facts_of_model(self, name: str) -> Facts | None:
@@ -200,5 +205,13 @@ class LocalEngines:
         for name, answer in zip(stale, answers, strict=True):
             kept = ABILITIES_KEPT if answer else FAILURE_KEPT
             server.abilities[name] = (now + kept, llama_cpp_abilities(answer))
-        for name in server.abilities.keys() & server.facts.keys():
-            server.facts[name] = server.abilities[name][1].or_else(server.facts[name])
+        for entry in entries:
+            name = str(entry.get("id", ""))
+            told = server.abilities.get(name, (now, Facts()))[1].or_else(server.facts[name])
+            if name in running:
+                server.when_it_ran[name] = told
+            elif name in server.when_it_ran:
+                # A model's size stays what it was; the name of its file, read while it is not loaded, is a guess.
+                earlier = replace(server.when_it_ran[name], resident=None)
+                told = Facts(parameters_billion=earlier.parameters_billion).or_else(told).or_else(earlier)
+            server.facts.update(dict.fromkeys(names_of(entry), told))

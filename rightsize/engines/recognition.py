@@ -60,11 +60,16 @@ def listed_entries(body: Any) -> list[Mapping[str, Any]]:
     return [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
 
 
+def names_of(entry: Mapping[str, Any]) -> list[str]:
+    """The names by which a server knows the model of an entry of GET /v1/models: its id, and its aliases."""
+    return [str(entry.get("id", "")), *words(entry.get("aliases"))]
+
+
 def facts_of_list(entries: Sequence[Mapping[str, Any]]) -> dict[str, Facts]:
     """What GET /v1/models tells, by id and by alias; an adapter has the window of the model that it adapts."""
     facts: dict[str, Facts] = {}
     for entry in entries:
-        facts.update(dict.fromkeys([str(entry.get("id", "")), *words(entry.get("aliases"))], facts_of(entry)))
+        facts.update(dict.fromkeys(names_of(entry), facts_of(entry)))
     for entry in entries:
         name, parent = str(entry.get("id", "")), entry.get("parent")
         if isinstance(parent, str) and parent in facts:

@@ -30,9 +30,14 @@ class Engines:
     vllm: Vllm
     urls: list[str]
 
-    def connect(self, mark: str) -> None:
-        """Make them the only connections, marked local or external."""
-        configs = {str(i): {"enable": True, "connection_type": mark} for i in range(len(self.urls))}
+    def connect(self, *marks: str, **router: Any) -> None:
+        """Make them the only connections, marked local or external; `router` is more of the first one's configuration.
+
+        One mark is for all of them.
+        """
+        all_marks = marks * len(self.urls) if len(marks) == 1 else marks
+        configs = {str(i): {"enable": True, "connection_type": mark} for i, mark in enumerate(all_marks)}
+        configs["0"] |= router
         form = {
             "ENABLE_OPENAI_API": True,
             "OPENAI_API_BASE_URLS": self.urls,
@@ -100,6 +105,29 @@ def test_an_image_goes_to_the_model_that_sees(engines: Engines) -> None:
 
 def test_personal_data_may_go_there(engines: Engines) -> None:
     assert answer(engines.client, "rightsize.auto", PRIVATE).strip().endswith("answers.")
+
+
+def test_personal_data_for_an_unmarked_one_is_moved_to_a_marked_one(engines: Engines) -> None:
+    engines.connect("local", "local", "external")
+    engines.vllm.clear()
+    engines.router.clear()
+    assert answer(engines.client, "assistant", "How far is the moon?").strip() == "assistant answers."
+    moved = answer(engines.client, "assistant", f"{PRIVATE} Moved.").strip()
+    assert moved.endswith("answers.")
+    assert not moved.startswith("assistant")
+    assert "Enginecanary" not in str(engines.vllm.chats)
+    assert engines.vllm.asked == ["POST /v1/chat/completions"]
+    assert set(engines.router.keys) == {f"Bearer {KEY}"}
+
+
+def test_models_listed_by_hand_under_a_prefix_are_known_all_the_same(engines: Engines) -> None:
+    """Open WebUI's own list holds nothing of them but their names, which tell no size."""
+    engines.router.load_model("small")
+    engines.connect("local", prefix_id="home", model_ids=["whole", "small"])
+    engines.router.loads.clear()
+    assert answer(engines.client, "rightsize.small", "What time zone is Tokyo in?").strip() == "small answers."
+    assert engines.router.chats[-1]["model"] == "small"
+    assert engines.router.loads == []
 
 
 def test_unmarked_they_are_cloud_and_asked_for_nothing_but_what_open_webui_asks(engines: Engines) -> None:

@@ -1,22 +1,28 @@
 """What the servers of local connections are asked, how often, and what is made of it."""
 
 import asyncio
+import time
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from rightsize.catalogue import Tier
 from rightsize.engines.facts import Facts
-from rightsize.locality import Connection, Connections
+from rightsize.locality import Connection, Connections, Location
 from rightsize.settings import RoutingSettings
+from rightsize_webui.discovery import Discovery
 from rightsize_webui.local_engines import ABILITIES_KEPT, FAILURE_KEPT, LIST_KEPT, LocalEngines
 from rightsize_webui.server_answer import ServerAnswer, get_json
-from tests.engines.double import Record, recorded_app
+from tests.engines.double import Record, load, recorded_app
 from tests.engines.llama_cpp import Router, Single
 from tests.engines.lm_studio import LMStudio
 from tests.engines.vllm import Vllm
 from tests.servers import Served, free_port
+from tests.unit.core.build import CONNECTIONS, openai_entry
+from tests.unit.webui.host import CLOUD, LARGE, SMALL, FakeHost
 
 URL = "http://127.0.0.1:1234/v1"
 SETTINGS = RoutingSettings()
@@ -99,6 +105,29 @@ def test_what_is_loaded_is_asked_again_after_a_while_and_abilities_later() -> No
     asked.now += ABILITIES_KEPT
     asked.facts("small")
     assert any("props?model=small" in address for address in asked.network.asked[before + 1 :])
+
+
+def test_a_model_that_is_unloaded_keeps_its_size_and_what_its_list_does_not_tell() -> None:
+    router = Router()
+    router.load_model("whole")
+    asked = Asked(router)
+    loaded = asked.facts("whole")["whole"]
+    router.load_model("small")
+    asked.now += LIST_KEPT
+    told = asked.facts("whole")["whole"]
+    assert loaded.resident is True
+    assert told == replace(loaded, resident=False)
+    assert (told.parameters_billion, told.context_window, told.tools) == (1.777088, 32_768, True)
+
+
+def test_an_alias_tells_as_much_as_the_models_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    router = Router()
+    router.states["small"] = "loaded"
+    entry = router._entry("small") | {"aliases": ["quick"]}
+    monkeypatch.setattr(router, "_entry", lambda name: entry)
+    told = Asked(router).facts("quick", "small")
+    assert told["quick"] == told["small"]
+    assert told["quick"].tools is True
 
 
 def test_a_single_model_answers_to_every_name() -> None:
@@ -198,6 +227,95 @@ def test_an_answer_of_another_form_tells_nothing(body: Any) -> None:
     asked = Asked(Router())
     asked.network.broken = ServerAnswer(200, body)
     assert asked.facts("small") == {}
+
+
+class Household(FakeHost):
+    """An Open WebUI that has a router as its second connection, marked Local, besides what the fake one has."""
+
+    def __init__(self, router: Router) -> None:
+        super().__init__()
+        self.network = Network(router.app)
+        for name in router.states:
+            self.known[name] = openai_entry(name, urlIdx=1)
+
+    async def connections(self) -> Connections:
+        return replace(CONNECTIONS, openai=(*CONNECTIONS.openai, Connection(URL, "local")))
+
+    async def ask_server(
+        self, request: Any, user: Any, index: int, connection: Connection, address: str
+    ) -> ServerAnswer | None:
+        assert (index, connection) == (1, Connection(URL, "local"))
+        return await self.network.ask_server(request, user, index, connection, address)
+
+
+def test_the_catalogue_holds_what_ollama_and_the_other_engines_tell() -> None:
+    router = Router()
+    router.states["small"] = "loaded"
+    host = Household(router)
+    models = {model.id: model for model in asyncio.run(Discovery(host).catalogue(None, None, SETTINGS)).models}
+    assert (models["small"].tier, models["small"].location) == (Tier.SMALL, Location.LOCAL)
+    assert (models["small"].resident, models["small"].context_window) == (True, 4096)
+    assert models["whole"].resident is False
+    assert models[CLOUD].location is Location.CLOUD
+    assert sorted(host.shown) == sorted([SMALL, LARGE])
+
+
+def test_a_catalogue_is_made_without_a_server_that_fails() -> None:
+    host = Household(Router())
+    host.network.broken = RuntimeError("the server is on fire")
+    models = {model.id: model for model in asyncio.run(Discovery(host).catalogue(None, None, SETTINGS)).models}
+    # Nothing tells their size: neither the list of Open WebUI nor their names.
+    assert (models["small"].tier, models["small"].is_local) == (Tier.MEDIUM, True)
+
+
+def test_two_chats_at_a_time_ask_once() -> None:
+    asked = Asked(Router())
+
+    async def both() -> None:
+        entries = [{"id": "small", "owned_by": "openai", "urlIdx": 0}]
+        await asyncio.gather(
+            *(asked._engines.facts(None, None, entries, asked.connections, SETTINGS) for _ in range(2))
+        )
+
+    asyncio.run(both())
+    assert len(asked.network.asked) == 1
+
+
+def test_a_server_that_hangs_holds_a_chat_up_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(Router())
+
+    async def hang(*_: Any) -> Any:
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(asked.network, "ask_server", hang)
+    monkeypatch.setitem(asked._engines._refresh.__func__.__globals__, "ASK_WITHIN", 0.05)  # type: ignore[attr-defined]
+    started = time.monotonic()
+    assert asked.facts("small") == {}
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("state", ["unloaded", "loading", "loaded", "sleeping"])
+def test_the_double_of_a_router_lists_what_was_recorded(state: str) -> None:
+    """Whatever state the double is put into, it answers as the server did in that state, but for ports and times."""
+    router = Router()
+    router.states["small"] = state
+
+    def told(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for entry in entries:
+            entry["created"] = 0
+            place = entry["status"]["args"].index("--port") + 1
+            entry["status"]["args"][place] = "0"
+        return entries
+
+    answer = asyncio.run(router._list())
+    assert told(answer["data"]) == told(load(f"llama_cpp_router_{state}")["data"])
+
+
+def test_the_double_loads_a_model_that_is_asked_for_its_props_as_the_router_does() -> None:
+    router = Router()
+    router.states["small"] = "loaded"
+    asyncio.run(router._props("whole"))
+    assert router.states == {"small": "unloaded", "whole": "loaded"}
 
 
 def test_a_real_socket_is_asked_with_the_key_and_refuses_without() -> None:
