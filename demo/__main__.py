@@ -28,6 +28,9 @@ CloudPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of the clou
 
 
 def _serve(apps: Sequence[tuple[Any, int]]) -> None:
+    for made, port in apps:
+        typer.echo(f"{made.title}: http://{HOST}:{port}")
+
     async def serve() -> None:
         servers = [uvicorn.Server(uvicorn.Config(made, HOST, port, log_level="warning")) for made, port in apps]
         await asyncio.gather(*(server.serve() for server in servers))

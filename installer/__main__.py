@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from installer.backends import ENGINE_PORT
 from installer.client import OpenWebUIClient
-from installer.errors import InstallError
+from installer.errors import InstallError, StoppedByItself
 from installer.install import install, parse_json, read_json
 from installer.processes import STATE
 from installer.up import Settings, up
@@ -73,6 +73,9 @@ def up_command(
         up(Settings(port, data.resolve(), ollama_url.rstrip("/"), engine.resolve(), engine_port, demo), console)
     except KeyboardInterrupt:
         console.print("\nStopped.")
+    except StoppedByItself as error:
+        console.print(f"[bold red]Stopped:[/] {escape(str(error))}")
+        raise typer.Exit(1) from error
     except InstallError as error:
         console.print(f"[bold red]Not started:[/] {escape(str(error))}")
         raise typer.Exit(1) from error

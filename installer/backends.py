@@ -184,7 +184,7 @@ class RealEngine:
         """Fetch and verify what is missing, and start the engine and the stand-in for a cloud provider."""
         self._fetch()
         if not self.server.serves(self._model_ids()):
-            process = running.add("The engine", self.server.start(), self.server.log)
+            process = running.add("The engine", self.server.start(), self.server.log, self.server.start)
             self.server.wait_until_up(process)
         if not answers(f"{DEMO_CLOUD}/models"):
             self._has_cloud = is_free(DEMO_CLOUD_PORT)

@@ -9,6 +9,10 @@ class InstallError(Exception):
     """The root of the tree: something was refused or is missing; the text says what to do."""
 
 
+class StoppedByItself(InstallError):
+    """Something that had been started, and had run, ended without being told to."""
+
+
 class EngineError(InstallError):
     """The engine cannot be used; its text ends with the way out that is always left, the stand-ins."""
 

@@ -5,20 +5,22 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from filelock import FileLock
 
-from installer.errors import InstallError
+from installer.errors import StoppedByItself
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".state"
 HOST = "127.0.0.1"
 STOP_SECONDS = 15.0
+# A program that ends sooner than this after its start would do so again.
+LEAST_SECONDS_BETWEEN_STARTS = 30.0
 LOOK_SECONDS = 0.5
 
 
@@ -88,12 +90,26 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+StartAgain = Callable[[], subprocess.Popen[bytes]]
+
+
+@dataclass
+class _Started:
+    """One process: what it is called, its log, and how to start it again if that is worth a try."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path | None
+    start_again: StartAgain | None
+    since: float
+
+
 @dataclass
 class Running:
-    """The processes that one `up` has started, by what they are called. Leaving it stops them, the last one first."""
+    """The processes that one `up` has started. Leaving it stops them, the last one first."""
 
-    _processes: list[tuple[str, subprocess.Popen[bytes], Path | None]] = field(default_factory=list)
-    _stack: ExitStack = field(default_factory=ExitStack)
+    _started: list[_Started] = field(default_factory=list)
+    _locks: list[FileLock] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         """Begin with none."""
@@ -101,23 +117,47 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         """Stop them."""
-        self._stack.close()
+        while self._started:
+            stop(self._started.pop().process)
+        while self._locks:
+            self._locks.pop().release()
 
-    def add(self, name: str, process: subprocess.Popen[bytes], log: Path | None = None) -> subprocess.Popen[bytes]:
-        """Keep a process until the end."""
-        self._stack.callback(stop, process)
-        self._processes.append((name, process, log))
+    def hold(self, lock: FileLock) -> None:
+        """Acquire a lock and keep it until all processes have been stopped. Raises filelock's Timeout."""
+        lock.acquire()
+        self._locks.append(lock)
+
+    def add(
+        self,
+        name: str,
+        process: subprocess.Popen[bytes],
+        log: Path | None = None,
+        start_again: StartAgain | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Keep a process until the end; if it ends before that, it is started again where it can be."""
+        self._started.append(_Started(name, process, log, start_again, time.monotonic()))
         return process
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing had to be started."""
-        return not self._processes
+        return not self._started
 
-    def wait(self) -> None:
-        """Wait for as long as all of them run. Raises InstallError when one stops by itself."""
+    def wait(self, tell: Callable[[str], None]) -> None:
+        """Wait for as long as all of them run; `tell` is told of those that had to be started again.
+
+        Raises StoppedByItself when one ends by itself that cannot be started again, or ends again soon after.
+        """
         while not self.is_empty:
-            for name, process, log in self._processes:
-                if process.poll() is not None:
-                    raise InstallError(f"{name} stopped by itself{f': its log is {log}' if log else ''}.")
+            for started in self._started:
+                if started.process.poll() is not None:
+                    self._ended(started, tell)
             time.sleep(LOOK_SECONDS)
+
+    def _ended(self, started: _Started, tell: Callable[[str], None]) -> None:
+        where = f": its log is {started.log}" if started.log else ""
+        ran = time.monotonic() - started.since
+        if started.start_again is None or ran < LEAST_SECONDS_BETWEEN_STARTS:
+            raise StoppedByItself(f"{started.name} stopped by itself{where}. Run this again to start it.")
+        started.process, started.since = started.start_again(), time.monotonic()
+        tell(f"{started.name} stopped by itself and was started again{where}.")

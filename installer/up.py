@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from installer.backends import DEMO_CLOUD, DEMO_OLLAMA, Backend, FoundOllama, RealEngine, StandIns
@@ -12,7 +13,7 @@ from installer.connections import connect_backends
 from installer.documents import Documents, hugging_face_answers
 from installer.errors import InstallError
 from installer.install import PIPE, install, set_valves
-from installer.processes import HOST, Running, answers, is_free, start_open_webui
+from installer.processes import HOST, ROOT, Running, answers, is_free, start_open_webui
 
 # The first start migrates the database and can take a minute on a slow disk.
 START_SECONDS = 180.0
@@ -40,6 +41,18 @@ class Settings:
         return self.data.parent / f"{self.data.name}.log"
 
 
+def check_settings(settings: Settings) -> None:
+    """Raise InstallError for settings that cannot work, before anything is fetched or started."""
+    if not is_address(settings.ollama_url):
+        raise InstallError(f"'{settings.ollama_url}' is not an address: give Ollama's, such as http://127.0.0.1:11434.")
+    if settings.port == settings.engine_port:
+        raise InstallError(f"Port {settings.port} cannot serve both: give --port and --engine-port different ones.")
+    for option, folder in (("--data", settings.data), ("--engine", settings.engine)):
+        # An empty value, of a variable that is not set, is the folder that one is in.
+        if folder in (ROOT, *ROOT.parents, Path.cwd()):
+            raise InstallError(f"{folder} is no folder of its own: name another with {option}.")
+
+
 def choose_backend(settings: Settings, console: Console) -> Backend:
     """What is to answer: the stand-ins if they are asked for, the Ollama if it is there, else a real engine."""
     if settings.demo:
@@ -54,7 +67,13 @@ def start_server(settings: Settings, environment: Mapping[str, str], running: Ru
     if not is_free(settings.port):
         raise InstallError(f"Port {settings.port} is taken by another program: choose another with --port.")
     try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        # Held until this program ends: two servers on one database would spoil it.
+        running.hold(FileLock(settings.data / "rightsize.lock", timeout=0))
         server = start_open_webui(settings.port, environment, settings.data)
+    except Timeout as error:
+        problem = f"{settings.data} is in use by another scripts/up"
+        raise InstallError(f"{problem}: stop that one first, or name another folder with --data.") from error
     except OSError as error:
         problem = f"{settings.data} cannot be used ({error.strerror})"
         raise InstallError(f"{problem}: name another folder with --data.") from error
@@ -67,8 +86,7 @@ def up(settings: Settings, console: Console) -> None:
 
     Raises InstallError if Open WebUI or what is to answer cannot start.
     """
-    if not is_address(settings.ollama_url):
-        raise InstallError(f"'{settings.ollama_url}' is not an address: give Ollama's, such as http://127.0.0.1:11434.")
+    check_settings(settings)
     backend = choose_backend(settings, console)
     backend.check()
     documents = Documents(settings.data / "rightsize-documents-whole", backend.embedder(), hugging_face_answers())
@@ -103,4 +121,4 @@ def up(settings: Settings, console: Console) -> None:
         if running.is_empty:
             return
         console.print(f"The log is {settings.log}. Press Ctrl+C to stop.")
-        running.wait()
+        running.wait(console.print)

@@ -48,7 +48,7 @@ class EngineServer:
         """
         path = self.folder / "api-key"
         try:
-            if not path.exists():
+            if not path.exists() or not path.read_text(encoding="ascii").strip():
                 self.folder.mkdir(parents=True, exist_ok=True)
                 path.touch(mode=0o600)
                 path.write_text(secrets.token_urlsafe(24), encoding="ascii")
