@@ -31,6 +31,7 @@ class Command:
             start_new_session=True,
         )
         self.lines: list[str] = []
+        self._ended = False
         self._changed = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -41,12 +42,15 @@ class Command:
                 with self._changed:
                     self.lines.append(line)
                     self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
     def wait_for(self, words: str) -> None:
-        """Wait until a line with these words has been printed."""
+        """Wait until a line with these words has been printed; there is nothing to wait for once it has ended."""
         with self._changed:
-            found = self._changed.wait_for(lambda: words in self.output, START_SECONDS)
-        assert found, self.output
+            self._changed.wait_for(lambda: words in self.output or self._ended, START_SECONDS)
+        assert words in self.output, self.output
 
     @property
     def output(self) -> str:
