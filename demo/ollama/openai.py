@@ -118,8 +118,20 @@ async def _events(chunks: AsyncIterator[Chunk], head: Mapping[str, Any], with_us
     yield "data: [DONE]\n\n"
 
 
+async def _text_events(chunks: AsyncIterator[Chunk], head: Mapping[str, Any]) -> AsyncIterator[str]:
+    """The chunks of a completion as server-sent events."""
+    async for chunk in chunks:
+        if "error" in chunk:
+            yield f"data: {json.dumps({'error': {'message': chunk['error'], 'type': 'api_error'}})}\n\n"
+            return
+        finish = chunk["done_reason"] if chunk["done"] else None
+        choice = {"text": chunk["response"], "index": 0, "finish_reason": finish}
+        yield f"data: {json.dumps({**head, 'choices': [choice]})}\n\n"
+    yield "data: [DONE]\n\n"
+
+
 def add_routes(app: FastAPI, engine: Engine) -> None:
-    """Add /v1/models, /v1/chat/completions and /v1/embeddings."""
+    """Add /v1/models, /v1/chat/completions, /v1/completions and /v1/embeddings."""
 
     @app.get("/v1/models")
     async def models() -> Response:
@@ -156,6 +168,26 @@ def add_routes(app: FastAPI, engine: Engine) -> None:
         finish = "tool_calls" if "tool_calls" in message else last["done_reason"]
         choice = {"index": 0, "message": message, "finish_reason": finish}
         return JSONResponse({**head, "object": "chat.completion", "choices": [choice], "usage": _usage(last)})
+
+    @app.post("/v1/completions")
+    async def complete_text(request: Request) -> Response:
+        try:
+            body = await read_body(request, "CompletionRequest")
+            options = {option: body[name] for name, option in _OPTIONS.items() if body.get(name) is not None}
+            asked = {"model": body.get("model"), "prompt": body.get("prompt") or "", "options": options}
+            messages = [{"role": "user", "content": asked["prompt"]}]
+            question = engine.ask(asked, messages, "response", "/v1/completions")
+            head = {"id": "cmpl-1", "object": "text_completion", "created": int(time.time()), "model": question.name}
+            if body.get("stream"):
+                events = _text_events(await started(engine.answer(question)), head)
+                return StreamingResponse(events, media_type="text/event-stream")
+            last = await whole(engine.answer(question), "response")
+        except OllamaError as error:
+            return _refused(error)
+        if "error" in last:
+            return _refused(OllamaError(500, last["error"]))
+        choice = {"text": last["response"], "index": 0, "finish_reason": last["done_reason"]}
+        return JSONResponse({**head, "system_fingerprint": "fp_ollama", "choices": [choice], "usage": _usage(last)})
 
     @app.post("/v1/embeddings")
     async def embed(request: Request) -> Response:

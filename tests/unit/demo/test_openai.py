@@ -79,3 +79,18 @@ def test_errors_on_the_way(ollama: TestClient, behaviour: Behaviour) -> None:
     behaviour.fail_stream_with = "runner died"
     assert complete(ollama).status_code == 500
     assert "runner died" in complete(ollama, stream=True).text
+
+
+def test_completions_of_a_text(ollama: TestClient, behaviour: Behaviour) -> None:
+    form = {"model": SMALL, "prompt": "Say hi.", "max_tokens": 3}
+    answer = ollama.post("/v1/completions", json=form).json()
+    assert (answer["object"], answer["choices"][0]["finish_reason"]) == ("text_completion", "length")
+    assert answer["usage"]["completion_tokens"] == 3
+    chunks = events(ollama.post("/v1/completions", json={**form, "stream": True}).text)
+    assert "".join(chunk["choices"][0]["text"] for chunk in chunks) == answer["choices"][0]["text"]
+    assert ollama.post("/v1/completions", json={**form, "model": "missing"}).status_code == 404
+    assert ollama.post("/v1/completions", content=b"{").status_code == 400
+    behaviour.fail_stream_with = "runner died"
+    longer = {**form, "max_tokens": 20}
+    assert ollama.post("/v1/completions", json=longer).status_code == 500
+    assert "runner died" in ollama.post("/v1/completions", json={**longer, "stream": True}).text
