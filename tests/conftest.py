@@ -33,6 +33,9 @@ class BundledModules(MetaPathFinder, Loader):
         """The bundle's spec for a module that it holds."""
         if fullname in self._modules:
             return ModuleSpec(fullname, self)
+        if (DIST.parent / fullname.replace(".", "/")).is_dir():
+            # A folder of sources, in which modules of the bundle are looked for in turn.
+            return None
         package, _, module = fullname.partition(".")
         if module and package in SOURCES:
             pytest.skip(f"{fullname} is not in this bundle", allow_module_level=True)
