@@ -67,6 +67,10 @@ class EngineServer:
             "--ctx-size": CONTEXT_TOKENS,
             "--parallel": 1,
             "--threads": self.threads,
+            # What the makers of these models sample with (their generation_config.json), for requests that do not say.
+            "--temp": 0.7,
+            "--top-p": 0.8,
+            "--top-k": 20,
             # Guessing the memory there is aborts some builds.
             "--fit": "off",
             "--api-key-file": self.folder / "api-key",
