@@ -57,12 +57,23 @@ def _message(given: Any) -> dict[str, Any]:
     return {**message, "images": images} if images else message
 
 
+def _options(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Ollama's options of a request."""
+    return {option: body[name] for name, option in _OPTIONS.items() if body.get(name) is not None}
+
+
+def _event(data: Mapping[str, Any]) -> str:
+    """A server-sent event."""
+    return f"data: {json.dumps(data)}\n\n"
+
+
+def _failure(chunk: Chunk) -> str:
+    """The event of an error in the midst of a stream."""
+    return _event({"error": {"message": chunk["error"], "type": "api_error"}})
+
+
 def _ollama_body(body: Mapping[str, Any]) -> dict[str, Any]:
     """The request in Ollama's form."""
-    options: dict[str, Any] = {}
-    for name, option in _OPTIONS.items():
-        if body.get(name) is not None:
-            options[option] = body[name]
     wanted = body.get("response_format")
     kind = wanted.get("type") if isinstance(wanted, Mapping) else None
     schema = {"json_object": "json"}.get(str(kind))
@@ -73,7 +84,7 @@ def _ollama_body(body: Mapping[str, Any]) -> dict[str, Any]:
         "model": body.get("model"),
         "messages": [_message(given) for given in body.get("messages") or []],
         "tools": body.get("tools") or [],
-        "options": options,
+        "options": _options(body),
         **({"format": schema} if schema else {}),
         **({"think": effort != "none"} if effort else {}),
     }
@@ -106,15 +117,15 @@ async def _events(chunks: AsyncIterator[Chunk], head: Mapping[str, Any], with_us
     called = False
     async for chunk in chunks:
         if "error" in chunk:
-            yield f"data: {json.dumps({'error': {'message': chunk['error'], 'type': 'api_error'}})}\n\n"
+            yield _failure(chunk)
             return
         delta = _said(chunk["message"])
         called = called or "tool_calls" in delta
         finish = ("tool_calls" if called else chunk["done_reason"]) if chunk["done"] else None
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        yield f"data: {json.dumps({**head, 'choices': [choice]})}\n\n"
+        yield _event({**head, "choices": [choice]})
         if chunk["done"] and with_usage:
-            yield f"data: {json.dumps({**head, 'choices': [], 'usage': _usage(chunk)})}\n\n"
+            yield _event({**head, "choices": [], "usage": _usage(chunk)})
     yield "data: [DONE]\n\n"
 
 
@@ -122,11 +133,11 @@ async def _text_events(chunks: AsyncIterator[Chunk], head: Mapping[str, Any]) ->
     """The chunks of a completion as server-sent events."""
     async for chunk in chunks:
         if "error" in chunk:
-            yield f"data: {json.dumps({'error': {'message': chunk['error'], 'type': 'api_error'}})}\n\n"
+            yield _failure(chunk)
             return
         finish = chunk["done_reason"] if chunk["done"] else None
         choice = {"text": chunk["response"], "index": 0, "finish_reason": finish}
-        yield f"data: {json.dumps({**head, 'choices': [choice]})}\n\n"
+        yield _event({**head, "choices": [choice]})
     yield "data: [DONE]\n\n"
 
 
@@ -173,8 +184,7 @@ def add_routes(app: FastAPI, engine: Engine) -> None:
     async def complete_text(request: Request) -> Response:
         try:
             body = await read_body(request, "CompletionRequest")
-            options = {option: body[name] for name, option in _OPTIONS.items() if body.get(name) is not None}
-            asked = {"model": body.get("model"), "prompt": body.get("prompt") or "", "options": options}
+            asked = {"model": body.get("model"), "prompt": body.get("prompt") or "", "options": _options(body)}
             messages = [{"role": "user", "content": asked["prompt"]}]
             question = engine.ask(asked, messages, "response", "/v1/completions")
             head = {"id": "cmpl-1", "object": "text_completion", "created": int(time.time()), "model": question.name}
